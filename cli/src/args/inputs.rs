@@ -1,0 +1,78 @@
+//! What is linked, in the order of the command line.
+
+use clap::ArgMatches;
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+/// Where an input is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// A file.
+    File(PathBuf),
+    /// A library to be searched for.
+    Library(String),
+}
+
+/// Something to link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Input {
+    /// Where it is.
+    pub(crate) origin: Origin,
+    /// Whether what it defines is hidden.
+    pub(crate) hidden: bool,
+    /// Whether all members are linked, should it be an archive.
+    pub(crate) whole: bool,
+}
+
+impl Input {
+    /// The name as given.
+    pub(crate) fn name(&self) -> OsString {
+        match &self.origin {
+            Origin::File(path) => path.into(),
+            Origin::Library(name) => name.into(),
+        }
+    }
+}
+
+enum Step<'a> {
+    Input { value: &'a OsStr, library: bool, hidden: bool },
+    Whole(bool),
+}
+
+/// The inputs in their order, each with the switches that hold for it.
+pub(super) fn in_order(matches: &ArgMatches, all_load: bool) -> Vec<Input> {
+    let mut steps: Vec<(usize, Step<'_>)> = Vec::new();
+    for (id, library, hidden) in [
+        ("files", false, false),
+        ("libraries", true, false),
+        ("hidden_libraries", true, true),
+        ("hidden_files", false, true),
+    ] {
+        steps.extend(values(matches, id).map(|(at, value)| (at, Step::Input { value, library, hidden })));
+    }
+    for (id, whole) in [("whole_archive", true), ("no_whole_archive", false)] {
+        steps.extend(values(matches, id).map(|(at, _)| (at, Step::Whole(whole))));
+    }
+    steps.sort_by_key(|(at, _)| *at);
+    let mut whole = false;
+    let mut inputs = Vec::new();
+    for (_, step) in steps {
+        match step {
+            Step::Whole(now) => whole = now,
+            Step::Input { value, library, hidden } => {
+                let origin = match value.to_str().filter(|_| library) {
+                    Some(name) => Origin::Library(name.to_owned()),
+                    None => Origin::File(value.into()),
+                };
+                inputs.push(Input { origin, hidden, whole: whole || all_load });
+            }
+        }
+    }
+    inputs
+}
+
+/// The values of an option with their positions among all words.
+fn values<'a>(matches: &'a ArgMatches, id: &str) -> impl Iterator<Item = (usize, &'a OsStr)> {
+    let positions = matches.indices_of(id).into_iter().flatten();
+    positions.zip(matches.get_raw(id).into_iter().flatten())
+}

@@ -1,0 +1,102 @@
+//! The plugin that looks at the linked memory: graphs, contents, addresses, symbol table, check rules.
+
+use crate::args::{GraphFormat, Options};
+use crate::check;
+use crate::image::ViewImage;
+use crate::report;
+use crate::show;
+use jitlink::base::{Error, Result};
+use jitlink::link::{LinkView, Plugin};
+use regex::Regex;
+use std::path::Path;
+
+/// Shows and checks what the options ask for.
+#[derive(Debug)]
+pub(crate) struct Inspector<'a> {
+    options: &'a Options,
+    graphs: Option<(Regex, GraphFormat)>,
+}
+
+impl<'a> Inspector<'a> {
+    /// None if there is nothing to look at: links without plugins are faster.
+    ///
+    /// # Errors
+    /// The expression for the names of graphs is malformed.
+    pub(crate) fn new(options: &'a Options) -> Result<Option<Self>> {
+        let graphs = match options.graphs() {
+            Some(request) => Some((compile(&request.pattern)?, request.format)),
+            None => None,
+        };
+        let wanted = graphs.is_some()
+            || options.show_addrs
+            || options.show_relocated_section_contents
+            || options.write_symtab.is_some()
+            || !options.check.is_empty();
+        Ok(wanted.then_some(Self { options, graphs }))
+    }
+
+    fn look(&self, view: &LinkView<'_, '_>) -> Result<()> {
+        if let Some((pattern, format)) = &self.graphs {
+            show::graphs(view, pattern, *format);
+        }
+        if self.options.show_relocated_section_contents {
+            show::contents(view);
+        }
+        if self.options.show_addrs {
+            show::addrs(view);
+        }
+        if let Some(path) = &self.options.write_symtab {
+            show::write_symtab(view, path)?;
+        }
+        self.check(view)
+    }
+
+    fn check(&self, view: &LinkView<'_, '_>) -> Result<()> {
+        if self.options.check.is_empty() {
+            return Ok(());
+        }
+        let image = ViewImage::new(view);
+        let mut failures = Vec::new();
+        for path in &self.options.check {
+            failures.extend(self.check_file(path, &image).err().map(|error| error.to_string()));
+        }
+        if failures.is_empty() { Ok(()) } else { Err(Error::invalid(failures.join("\n"), None)) }
+    }
+
+    fn check_file(&self, path: &Path, image: &ViewImage<'_, '_>) -> Result<()> {
+        let shown = path.display().to_string();
+        let bytes = std::fs::read(path).map_err(|error| Error::io(shown.clone(), error))?;
+        let text = String::from_utf8_lossy(&bytes);
+        let mut faults = Vec::new();
+        let summary = check::run_checks(&text, &self.options.check_name, image, &mut faults);
+        report_faults(&shown, &String::from_utf8_lossy(&faults));
+        let summary = summary.map_err(|error| Error::invalid(format!("{shown}: {error}"), None))?;
+        if summary.passed() {
+            return Ok(());
+        }
+        let what = format!("{shown}: {} of {} check rules failed", summary.failed, summary.rules);
+        Err(Error::invalid(what, None))
+    }
+}
+
+/// Each fault begins with its line; what is indented below shows where.
+fn report_faults(file: &str, faults: &str) {
+    let mark = |line: &str| match line.starts_with(' ') {
+        true => format!("{line}\n"),
+        false => format!("error: {file}: {line}\n"),
+    };
+    report::print(&faults.lines().map(mark).collect::<String>());
+}
+
+fn compile(pattern: &str) -> Result<Regex> {
+    Regex::new(pattern).map_err(|error| {
+        let what = format!("-show-graphs: {}", error.to_string().replace('\n', " "));
+        Error::invalid(what, Some("it takes a regular expression"))
+    })
+}
+
+impl Plugin for Inspector<'_> {
+    fn post_fixup(&mut self, image: &LinkView<'_, '_>) -> Result<()> {
+        self.look(image)
+    }
+}

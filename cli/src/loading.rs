@@ -1,0 +1,108 @@
+//! From the command line to what is to be linked.
+
+use crate::args::{CommandLine, Input, Origin};
+use crate::definitions;
+use crate::progress::Progress;
+use crate::report::{self, OrReport, Outcome, Reported};
+use jitlink::base::{Error, Result};
+use jitlink::graph::Architecture;
+use jitlink::inputs::search::Preference;
+use jitlink::inputs::{AddOptions, InputFile, InputStore, Loaded, Loader, Members};
+use jitlink::link::Batch;
+
+/// Opens and parses everything that the command line names. Every input that cannot be used is reported, not just the
+/// first.
+pub(crate) fn load<'a>(
+    command_line: &'a CommandLine,
+    store: &'a InputStore,
+    progress: &Progress,
+) -> Outcome<Loaded<'a>> {
+    let CommandLine { options, inputs } = command_line;
+    if inputs.is_empty() {
+        return Err(report::error(&"nothing to link: no inputs were given; jitlink --help says how"));
+    }
+    let mut loader = Loader::new(store);
+    let search = loader.search_mut();
+    options.library_dirs.iter().for_each(|dir| search.add_dir(dir));
+    search.search_system(options.search_sys_lib);
+    let batch = loader.batch_mut();
+    if !options.noexec {
+        batch.require(options.entry.as_bytes());
+    }
+    for alias in &options.alias {
+        batch.add_alias(alias.name.as_bytes(), alias.target.as_bytes());
+    }
+    let mut failed = None;
+    progress.begin("Loading", inputs.len());
+    for input in inputs {
+        failed = add(&mut loader, input).or_report().err().or(failed);
+        progress.advance();
+    }
+    loader.batch_mut().set_harness(true);
+    for path in &options.harness {
+        failed = loader.add_file(path, AddOptions::default()).or_report().err().or(failed);
+    }
+    loader.batch_mut().set_harness(false);
+    failed = define(loader.batch_mut(), command_line, store).or_report().err().or(failed);
+    let loaded = loader.finish().or_report()?;
+    failed.map_or(Ok(()), Err)?;
+    check_entry(command_line, &loaded.batch)?;
+    Ok(loaded)
+}
+
+fn add(loader: &mut Loader<'_>, input: &Input) -> Result<()> {
+    let members = if input.whole { Members::All } else { Members::Needed };
+    let options = AddOptions { members, hidden: input.hidden };
+    match &input.origin {
+        Origin::File(path) => loader.add_file(path, options),
+        // What is hidden cannot come from a shared library.
+        Origin::Library(name) if input.hidden => {
+            let path = loader.search_mut().find(name, Preference::StaticOnly)?;
+            loader.add_file(&path, options)
+        }
+        Origin::Library(name) => loader.add_library(name, options),
+    }
+}
+
+/// Adds what the command line itself defines.
+fn define<'a>(batch: &mut Batch<'a>, command_line: &'a CommandLine, store: &'a InputStore) -> Result<()> {
+    let options = &command_line.options;
+    let architecture = batch.architecture().unwrap_or(Architecture::host());
+    if !options.abs.is_empty() {
+        batch.add_graph(definitions::absolute(&options.abs, architecture)?)?;
+    }
+    for created in &options.sectcreate {
+        let file = store.add(InputFile::open(&created.file)?);
+        batch.add_graph(definitions::section(created, file.bytes(), architecture)?)?;
+    }
+    Ok(())
+}
+
+/// What is to be run must be there, and be code for this machine.
+fn check_entry(command_line: &CommandLine, batch: &Batch<'_>) -> Outcome<()> {
+    let options = &command_line.options;
+    if options.noexec {
+        return Ok(());
+    }
+    if let Some(architecture) = batch.architecture().filter(|arch| *arch != Architecture::host()) {
+        let what = format!("code for {} cannot run on {}", architecture.name(), Architecture::host().name());
+        return Err(report::error(&Error::invalid(what, Some("link it with -noexec"))));
+    }
+    let entry = options.entry.as_str();
+    let is_alias = options.alias.iter().any(|alias| alias.name == entry);
+    if is_alias || batch.defines(entry.as_bytes()) {
+        return Ok(());
+    }
+    Err(no_entry(entry))
+}
+
+/// Reports that there is nothing to run.
+pub(crate) fn no_entry(entry: &str) -> Reported {
+    let help = "give -entry SYMBOL to run another function, or -noexec to link without running anything";
+    let what = if entry == "main" {
+        "no input defines main, so there is nothing to run".to_owned()
+    } else {
+        format!("no input defines {entry}, which -entry names")
+    };
+    report::error(&Error::invalid(what, Some(help)))
+}

@@ -1,0 +1,255 @@
+//! Files that cannot be linked: one clear error that names the file, status 1, never a panic.
+
+use jitlink_test_support::process::{Outcome, run, show};
+use jitlink_test_support::toolchain::llvm;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+use tempfile::TempDir;
+
+/// A directory with `good.o` in it, a well-formed object that defines `main`.
+fn workshop() -> TempDir {
+    let dir = tempfile::tempdir().expect("a directory can be made");
+    std::fs::write(dir.path().join("good.c"), "int value = 5;\nint main(void) { return value; }\n").unwrap();
+    clang(dir.path(), &["-c", "good.c", "-o", "good.o"]);
+    dir
+}
+
+fn clang(dir: &Path, args: &[&str]) {
+    tool(dir, &llvm("clang"), args);
+}
+
+fn tool(dir: &Path, tool: &Path, args: &[&str]) {
+    let mut command = Command::new(tool);
+    let outcome = run(command.current_dir(dir).args(args), b"").expect("the tool runs");
+    assert_eq!(outcome.status, 0, "{}\n{outcome}", show(&command));
+}
+
+fn jitlink(dir: &Path, args: &[&str]) -> Outcome {
+    let command = std::env::var_os("JITLINK_COMMAND").unwrap_or_else(|| env!("CARGO_BIN_EXE_jitlink").into());
+    run(Command::new(command).current_dir(dir).args(args), b"").expect("the command runs")
+}
+
+/// `input` is refused with its name, all of `texts`, and nothing else of note.
+#[track_caller]
+fn refused(dir: &Path, input: &str, texts: &[&str]) {
+    let outcome = jitlink(dir, &["-noexec", input]);
+    let stderr = outcome.stderr_text();
+    assert_eq!(outcome.status, 1, "{outcome}");
+    assert!(!stderr.contains("panicked"), "{stderr}");
+    assert!(stderr.lines().count() <= 3, "more than one error: {stderr}");
+    for text in [input].iter().chain(texts) {
+        assert!(stderr.to_lowercase().contains(&text.to_lowercase()), "{text:?} is not in: {stderr}");
+    }
+}
+
+/// `good.o` with `bytes` put at `offset`.
+fn patched(dir: &Path, name: &str, offset: usize, bytes: &[u8]) {
+    let mut object = std::fs::read(dir.join("good.o")).unwrap();
+    object[offset..offset + bytes.len()].copy_from_slice(bytes);
+    std::fs::write(dir.join(name), object).unwrap();
+}
+
+#[test]
+fn the_good_object_links() {
+    let dir = workshop();
+    assert_eq!(jitlink(dir.path(), &["-noexec", "good.o"]).status, 0);
+    assert_eq!(jitlink(dir.path(), &["good.o"]).status, 5);
+}
+
+#[test]
+fn empty_file() {
+    let dir = workshop();
+    std::fs::write(dir.path().join("empty.o"), "").unwrap();
+    refused(dir.path(), "empty.o", &["empty"]);
+}
+
+#[test]
+fn directory() {
+    let dir = workshop();
+    std::fs::create_dir(dir.path().join("folder.o")).unwrap();
+    refused(dir.path(), "folder.o", &["directory"]);
+}
+
+#[test]
+fn missing_file() {
+    refused(workshop().path(), "nowhere.o", &["no such file"]);
+}
+
+#[test]
+fn unreadable_file() {
+    let dir = workshop();
+    let path = dir.path().join("good.o");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o000)).unwrap();
+    if std::fs::read(&path).is_err() {
+        refused(dir.path(), "good.o", &["permission denied"]);
+    }
+}
+
+#[test]
+fn neither_object_nor_script() {
+    let dir = workshop();
+    std::fs::write(dir.path().join("noise.o"), [0x80u8, 0x03, 0xff, 0x00, 0x12].repeat(100)).unwrap();
+    refused(dir.path(), "noise.o", &[]);
+}
+
+#[test]
+fn source_file() {
+    refused(workshop().path(), "good.c", &[]);
+}
+
+#[test]
+fn truncated_within_the_header() {
+    let dir = workshop();
+    let object = std::fs::read(dir.path().join("good.o")).unwrap();
+    std::fs::write(dir.path().join("cut.o"), &object[..40]).unwrap();
+    refused(dir.path(), "cut.o", &[]);
+}
+
+#[test]
+fn truncated_before_the_section_headers() {
+    let dir = workshop();
+    let object = std::fs::read(dir.path().join("good.o")).unwrap();
+    std::fs::write(dir.path().join("cut.o"), &object[..object.len() - 100]).unwrap();
+    refused(dir.path(), "cut.o", &[]);
+}
+
+#[test]
+fn big_endian() {
+    let dir = workshop();
+    patched(dir.path(), "big.o", 5, &[2]);
+    refused(dir.path(), "big.o", &["big-endian"]);
+}
+
+#[test]
+fn another_machine() {
+    let dir = workshop();
+    patched(dir.path(), "riscv.o", 18, &[243, 0]);
+    refused(dir.path(), "riscv.o", &["machine"]);
+}
+
+#[test]
+fn object_for_32_bits() {
+    let dir = workshop();
+    std::fs::write(dir.path().join("small.s"), ".globl main\nmain: ret\n").unwrap();
+    clang(dir.path(), &["--target=i386-linux-gnu", "-c", "small.s", "-o", "small.o"]);
+    refused(dir.path(), "small.o", &["32-bit"]);
+}
+
+#[test]
+fn object_for_x32() {
+    let dir = workshop();
+    std::fs::write(dir.path().join("small.s"), ".globl main\nmain: ret\n").unwrap();
+    clang(dir.path(), &["--target=x86_64-linux-gnux32", "-c", "small.s", "-o", "small.o"]);
+    refused(dir.path(), "small.o", &["x32"]);
+}
+
+#[test]
+fn executable() {
+    let dir = workshop();
+    clang(dir.path(), &["good.o", "-o", "program"]);
+    refused(dir.path(), "program", &["executable"]);
+}
+
+#[test]
+fn executable_at_fixed_addresses() {
+    let dir = workshop();
+    clang(dir.path(), &["-no-pie", "good.o", "-o", "program"]);
+    refused(dir.path(), "program", &["executable"]);
+}
+
+#[test]
+fn shared_object_without_section_headers_in_an_archive() {
+    let dir = workshop();
+    clang(dir.path(), &["-shared", "-fPIC", "good.c", "-o", "lib.so"]);
+    tool(dir.path(), &llvm("llvm-ar"), &["rcS", "lib.a", "lib.so"]);
+    let outcome = jitlink(dir.path(), &["-noexec", "-all_load", "good.o", "lib.a"]);
+    assert_eq!(outcome.status, 1, "{outcome}");
+    assert!(outcome.stderr_text().contains("lib.a(lib.so)"), "{outcome}");
+}
+
+#[test]
+fn llvm_bitcode() {
+    let dir = workshop();
+    clang(dir.path(), &["-flto", "-c", "good.c", "-o", "bitcode.o"]);
+    refused(dir.path(), "bitcode.o", &["bitcode", "-fno-lto"]);
+}
+
+#[test]
+fn gcc_slim_lto() {
+    let dir = workshop();
+    let args = ["-flto", "-fno-fat-lto-objects", "-c", "good.c", "-o", "slim.o"];
+    tool(dir.path(), Path::new("gcc"), &args);
+    refused(dir.path(), "slim.o", &["LTO", "-fno-lto"]);
+}
+
+#[test]
+fn relocation_past_its_section() {
+    let dir = workshop();
+    std::fs::write(dir.path().join("past.s"), ".globl main\nmain: ret\n.reloc 100, R_X86_64_64, main\n")
+        .unwrap();
+    clang(dir.path(), &["-c", "past.s", "-o", "past.o"]);
+    refused(dir.path(), "past.o", &[".text", "0x64"]);
+}
+
+#[test]
+fn section_header_table_offset_out_of_range() {
+    let dir = workshop();
+    patched(dir.path(), "far.o", 40, &u64::MAX.to_le_bytes());
+    refused(dir.path(), "far.o", &[]);
+}
+
+#[test]
+fn alignment_that_is_no_power_of_two() {
+    let dir = workshop();
+    let object = std::fs::read(dir.path().join("good.o")).unwrap();
+    let table = u64::from_le_bytes(object[40..48].try_into().unwrap()) as usize;
+    let count = usize::from(u16::from_le_bytes(object[60..62].try_into().unwrap()));
+    let is_text = |index: &usize| object[table + index * 64 + 8] & 4 != 0;
+    let text = (0..count).find(is_text).expect("there is a section of code");
+    patched(dir.path(), "odd.o", table + text * 64 + 48, &3u64.to_le_bytes());
+    refused(dir.path(), "odd.o", &["align"]);
+}
+
+#[test]
+fn archive_cut_short() {
+    let dir = workshop();
+    tool(dir.path(), &llvm("llvm-ar"), &["rc", "lib.a", "good.o"]);
+    let archive = std::fs::read(dir.path().join("lib.a")).unwrap();
+    std::fs::write(dir.path().join("cut.a"), &archive[..archive.len() - 200]).unwrap();
+    let outcome = jitlink(dir.path(), &["-noexec", "-all_load", "cut.a"]);
+    assert_eq!(outcome.status, 1, "{outcome}");
+    assert!(outcome.stderr_text().contains("cut.a"), "{outcome}");
+}
+
+#[test]
+fn thin_archive_whose_member_is_gone() {
+    let dir = workshop();
+    tool(dir.path(), &llvm("llvm-ar"), &["--thin", "rc", "thin.a", "good.o"]);
+    std::fs::remove_file(dir.path().join("good.o")).unwrap();
+    let outcome = jitlink(dir.path(), &["thin.a"]);
+    assert_eq!(outcome.status, 1, "{outcome}");
+    assert!(outcome.stderr_text().contains("good.o"), "{outcome}");
+}
+
+#[test]
+fn linker_script_that_names_itself() {
+    let dir = workshop();
+    std::fs::write(dir.path().join("libself.so"), "INPUT(libself.so)\n").unwrap();
+    let outcome = jitlink(dir.path(), &["-noexec", "good.o", "libself.so"]);
+    assert!(outcome.status < 2, "{outcome}");
+}
+
+#[test]
+fn unknown_flag() {
+    let outcome = jitlink(workshop().path(), &["-no-such-flag", "good.o"]);
+    assert_ne!(outcome.status, 0);
+    assert!(outcome.stderr_text().contains("no-such-flag"), "{outcome}");
+}
+
+#[test]
+fn no_input() {
+    let outcome = jitlink(workshop().path(), &[]);
+    assert_ne!(outcome.status, 0);
+    assert!(!outcome.stderr_text().contains("panicked"), "{outcome}");
+}

@@ -1,0 +1,61 @@
+//! Every file in `tests/run` is a program that is built, linked in memory and run, and compared with its native build.
+//!
+//! `tests/README.md` describes the directives in those files.
+
+#[path = "run_harness/build.rs"]
+mod build;
+#[path = "run_harness/judge.rs"]
+mod judge;
+
+use build::Variant;
+use jitlink_test_support::directives::Case;
+use jitlink_test_support::{full, tests_dir, toolchain::Compiler};
+use libtest_mimic::{Arguments, Failed, Trial};
+use std::path::Path;
+use std::sync::Arc;
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let dir = tests_dir().join("run");
+    let mut files: Vec<_> = std::fs::read_dir(&dir)
+        .expect("tests/run can be read")
+        .map(|entry| entry.expect("tests/run can be read").path())
+        .filter(|path| {
+            path.extension().is_some_and(|ext| ["c", "cpp", "s"].iter().any(|known| ext == *known))
+        })
+        .collect();
+    files.sort();
+    let trials = files.iter().flat_map(|file| trials(file)).collect();
+    libtest_mimic::run(&arguments, trials).exit();
+}
+
+fn trials(file: &Path) -> Vec<Trial> {
+    let name = file.file_name().expect("a directory entry has a name").to_string_lossy().into_owned();
+    let stem = name.split('.').next().unwrap_or(&name).to_owned();
+    let text = std::fs::read_to_string(file).expect("a test source can be read");
+    let case = match Case::parse(&name, &text) {
+        Ok(case) => Arc::new(case),
+        Err(what) => return vec![Trial::test(stem, move || Err(Failed::from(what)))],
+    };
+    variants(&case)
+        .into_iter()
+        .map(|variant| {
+            let (case, stem) = (Arc::clone(&case), stem.clone());
+            let title = format!("{stem}{}", variant.title());
+            Trial::test(title, move || judge::check(&case, &stem, &variant).map_err(Failed::from))
+        })
+        .collect()
+}
+
+fn variants(case: &Case) -> Vec<Variant> {
+    let compilers = if case.compilers.is_empty() { vec!["clang".to_owned()] } else { case.compilers.clone() };
+    let mut flags = if case.flags.is_empty() { vec![Vec::new()] } else { case.flags.clone() };
+    if full() {
+        flags.extend(case.more_flags.iter().cloned());
+    }
+    let pair = |compiler: &String| {
+        let compiler = Compiler::from_name(compiler).expect("checked when it was read");
+        flags.iter().map(move |flags| Variant { compiler, flags: flags.clone() }).collect::<Vec<_>>()
+    };
+    compilers.iter().flat_map(pair).collect()
+}

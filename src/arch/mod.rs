@@ -1,0 +1,186 @@
+//! Target code as data: edge kinds, fixups, PLT entries and relaxations of each architecture. No file format is known
+//! here, and nothing outside here, `formats` and `runtime/<arch>` matches on the architecture.
+
+pub mod x86_64;
+
+use crate::base::{Error, Result};
+use crate::graph::{Architecture, BlockId, EdgeKind, Edges, KindFacts, LinkGraph, SymbolId};
+
+/// How many fixups were more than a field.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct FixupCounts {
+    /// Instructions that were rewritten to do without a GOT entry.
+    pub relaxed_got_loads: u32,
+    /// Instructions that might have been rewritten and load from the GOT.
+    pub got_loads: u32,
+    /// Branches that go through the PLT, their target being out of reach.
+    pub plt_calls: u32,
+}
+
+/// Final addresses of everything that the edges of one graph refer to.
+///
+/// Implemented by the link driver over arrays; generic in the fixup code, so that it is inlined there.
+pub trait Targets {
+    /// `S` and `A` of an edge: the target's address (zero for an absent weak symbol; the PLT entry for an indirect
+    /// function) and the addend, which a reference into a merged section folds into the address.
+    fn resolve(&self, target: SymbolId, addend: i64) -> (u64, i64);
+
+    /// The address of the target's GOT entry, if it has one.
+    fn got_entry(&self, target: SymbolId) -> Option<u64>;
+
+    /// The address of the target's PLT entry, if it has one.
+    fn plt_entry(&self, target: SymbolId) -> Option<u64>;
+
+    /// The size of what the target names, in bytes.
+    fn size(&self, target: SymbolId) -> u64;
+
+    /// The address of `_GLOBAL_OFFSET_TABLE_`.
+    fn got_base(&self) -> u64;
+
+    /// Whether the target is a weak symbol that nothing defines.
+    fn is_absent(&self, target: SymbolId) -> bool;
+}
+
+/// Where fixups are applied: a run of a block's bytes, already copied to working memory.
+#[derive(Debug)]
+pub struct Site<'a> {
+    /// The graph, for names in messages.
+    pub graph: &'a LinkGraph<'a>,
+    /// The block, for names in messages.
+    pub block: BlockId,
+    /// The bytes: `content[0]` is the block's byte `start`.
+    pub content: &'a mut [u8],
+    /// Offset in the block of `content[0]`.
+    pub start: u32,
+    /// Executor address of `content[0]`.
+    pub address: u64,
+}
+
+/// What an architecture is to everything that does not care which it is.
+struct ArchFacts {
+    kinds: &'static [KindFacts],
+    pointer_size: usize,
+    plt_entry_size: usize,
+    can_relax: fn(EdgeKind, &[u8], u32, i64) -> bool,
+    write_plt_entry: fn(&mut [u8], u64, u64) -> Result<()>,
+    implicit_addend: fn(EdgeKind, &[u8]) -> Option<i64>,
+    fragment_frame: (&'static [u8], &'static [u8]),
+}
+
+/// The facts of an architecture, if objects for it can be linked. This and [`fix_up`] are all that dispatches.
+fn facts(architecture: Architecture) -> Option<&'static ArchFacts> {
+    match architecture {
+        Architecture::X86_64 => Some(&x86_64::FACTS),
+        Architecture::Aarch64 => None,
+    }
+}
+
+/// The facts of every edge kind of an architecture, indexed by it. There are none where objects for the architecture
+/// cannot be linked, and so there is no graph for it.
+#[must_use]
+pub fn kinds(architecture: Architecture) -> Option<&'static [KindFacts]> {
+    facts(architecture).map(|facts| facts.kinds)
+}
+
+/// Size of an address in bytes, which is that of a GOT entry too.
+#[must_use]
+pub fn pointer_size(architecture: Architecture) -> usize {
+    facts(architecture).map_or(size_of::<u64>(), |facts| facts.pointer_size)
+}
+
+/// Size of a PLT entry in bytes, and its alignment.
+#[must_use]
+pub fn plt_entry_size(architecture: Architecture) -> usize {
+    facts(architecture).map_or(0, |facts| facts.plt_entry_size)
+}
+
+/// Whether the instruction with its field at `offset` of a block's content can always be rewritten to do without a GOT
+/// entry, as long as its target lies in reach of a branch.
+#[must_use]
+pub fn can_relax(
+    architecture: Architecture,
+    kind: EdgeKind,
+    content: &[u8],
+    offset: u32,
+    addend: i64,
+) -> bool {
+    facts(architecture).is_some_and(|facts| (facts.can_relax)(kind, content, offset, addend))
+}
+
+/// Writes the PLT entry that stands at `entry_address` and jumps through the slot at `slot_address`.
+///
+/// # Errors
+/// The slot is out of reach, or `entry` is not [`plt_entry_size`] bytes long.
+pub fn write_plt_entry(
+    architecture: Architecture,
+    entry: &mut [u8],
+    entry_address: u64,
+    slot_address: u64,
+) -> Result<()> {
+    match facts(architecture) {
+        Some(facts) => (facts.write_plt_entry)(entry, entry_address, slot_address),
+        None => Err(not_linked(architecture)),
+    }
+}
+
+/// The addend that stands in the field at `offset` of a block's content, for relocations that carry none; none where
+/// the field reaches past the content.
+#[must_use]
+pub fn implicit_addend(
+    architecture: Architecture,
+    kind: EdgeKind,
+    content: &[u8],
+    offset: u32,
+) -> Option<i64> {
+    (facts(architecture)?.implicit_addend)(kind, content.get(offset as usize..)?)
+}
+
+/// The code that enters and leaves a function made of `.init` or `.fini` fragments, which stand between.
+#[must_use]
+pub fn fragment_frame(architecture: Architecture) -> Option<(&'static [u8], &'static [u8])> {
+    facts(architecture).map(|facts| facts.fragment_frame)
+}
+
+/// Applies `edges`, which must all lie in the site.
+///
+/// # Errors
+/// The first edge that cannot be applied: outside the site, out of range, or of a kind that is not supported.
+pub fn fix_up<T: Targets>(
+    site: &mut Site<'_>,
+    edges: Edges<'_>,
+    targets: &T,
+    counts: &mut FixupCounts,
+) -> Result<()> {
+    match site.graph.architecture() {
+        Architecture::X86_64 => x86_64::fix_up(site, edges, targets, counts),
+        architecture @ Architecture::Aarch64 => Err(not_linked(architecture)),
+    }
+}
+
+#[cold]
+fn not_linked(architecture: Architecture) -> Error {
+    Error::invalid(format!("objects for {} cannot be linked", architecture.name()), None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn architectures_that_cannot_be_linked_have_no_kinds_and_are_refused() {
+        let architecture = Architecture::Aarch64;
+        assert_eq!(kinds(architecture), None);
+        assert!(!can_relax(architecture, EdgeKind::UNKNOWN, &[], 0, 0));
+        let refusal = write_plt_entry(architecture, &mut [], 0, 0).unwrap_err();
+        assert_eq!(refusal.to_string(), "objects for aarch64 cannot be linked");
+    }
+
+    /// Builders and passes rely on the first two kinds being the same everywhere.
+    #[test]
+    fn every_table_begins_with_the_common_kinds() {
+        for table in [Architecture::X86_64, Architecture::Aarch64].into_iter().filter_map(kinds) {
+            assert_eq!(table[EdgeKind::UNKNOWN.index()].name, "UNKNOWN");
+            assert_eq!(table[EdgeKind::KEEP_ALIVE.index()].name, "KEEP_ALIVE");
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! x86-64, after the System V psABI for LP64.
+
+mod errors;
+mod fixup;
+pub mod kinds;
+mod plt;
+mod relax;
+#[cfg(test)]
+mod tests;
+
+pub use fixup::fix_up;
+pub use plt::{PLT_ENTRY_SIZE, write_plt_entry};
+pub use relax::can_relax;
+
+use super::ArchFacts;
+use crate::base::{Error, Result};
+use crate::graph::EdgeKind;
+
+pub(super) static FACTS: ArchFacts = ArchFacts {
+    kinds: &kinds::KINDS,
+    pointer_size: 8,
+    plt_entry_size: PLT_ENTRY_SIZE,
+    can_relax,
+    write_plt_entry: write_plt_entry_to_slice,
+    implicit_addend,
+    fragment_frame: (&ENTER_FRAGMENTS, &LEAVE_FRAGMENTS),
+};
+
+/// `sub $8, %rsp`: a call leaves the stack 8 bytes off its alignment.
+const ENTER_FRAGMENTS: [u8; 4] = [0x48, 0x83, 0xec, 0x08];
+/// `add $8, %rsp; ret`.
+const LEAVE_FRAGMENTS: [u8; 5] = [0x48, 0x83, 0xc4, 0x08, 0xc3];
+
+/// The psABI has no relocations without addends; where a tool makes them nevertheless, the field holds it, signed.
+fn implicit_addend(kind: EdgeKind, field: &[u8]) -> Option<i64> {
+    let width = kinds::KINDS.get(kind.index())?.width as usize;
+    let field = field.get(..width)?;
+    let negative = field.last().is_some_and(|byte| byte & 0x80 != 0);
+    let mut bytes = [if negative { 0xff } else { 0 }; 8];
+    bytes.get_mut(..width)?.copy_from_slice(field);
+    Some(i64::from_le_bytes(bytes))
+}
+
+fn write_plt_entry_to_slice(entry: &mut [u8], entry_address: u64, slot_address: u64) -> Result<()> {
+    let size = entry.len();
+    let entry = entry.try_into().map_err(|_| {
+        Error::invalid(format!("a PLT entry of {size} bytes instead of {PLT_ENTRY_SIZE}"), None)
+    })?;
+    write_plt_entry(entry, entry_address, slot_address).map_err(|distance| {
+        let what = format!("the PLT entry at {entry_address:#x} is {distance:#x} bytes from its GOT slot");
+        Error::invalid(what, Some("keep code and data of one image within 2 GiB"))
+    })
+}

@@ -1,0 +1,9 @@
+//! Object files to link graphs: one builder per format.
+
+pub(crate) mod elf;
+mod object;
+mod refuse;
+
+pub(crate) use object::{
+    BuildOptions, GlobalKind, GlobalSymbol, Object, Resolution, Scratch, Standing, Wins,
+};

@@ -1,0 +1,9 @@
+//! This process as the place where linked code runs: its symbols, its unwinder, its C library.
+
+mod actions;
+mod program;
+mod symbols;
+
+pub use actions::HostActions;
+pub use program::{exit, run_main};
+pub use symbols::ProcessSymbols;

@@ -1,0 +1,89 @@
+//! The symbols of this process, as a resolver.
+
+use crate::base::{ExecutorAddr, Result};
+use crate::link::{ResolvedSymbol, Resolver, SymbolQuery};
+use crate::runtime::builtins::{self, Builtin, BuiltinKind};
+use crate::runtime::static_libc;
+use crate::sys::dl::{self, Library, OpenFlags};
+use std::path::Path;
+
+/// Knows the symbols of this process: of loaded libraries, and what a static link would add from the C library and
+/// the compiler's runtime.
+#[derive(Debug)]
+pub struct ProcessSymbols {
+    libraries: Vec<Library>,
+    whole_process: bool,
+}
+
+impl Default for ProcessSymbols {
+    fn default() -> Self {
+        Self { libraries: Vec::new(), whole_process: true }
+    }
+}
+
+impl ProcessSymbols {
+    /// All symbols that this process exports.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Only the symbols of libraries given by [`Self::load`], and what a static link would add.
+    #[must_use]
+    pub fn without_process() -> Self {
+        Self { whole_process: false, ..Self::default() }
+    }
+
+    /// Loads a shared library into this process, where it stays; its symbols come before the process's.
+    ///
+    /// # Errors
+    /// What the dynamic loader says.
+    pub fn load(&mut self, path: &Path) -> Result<()> {
+        self.libraries.push(Library::open(path, OpenFlags::GLOBAL | OpenFlags::KEEP)?);
+        Ok(())
+    }
+
+    fn find(&self, name: &[u8], near: bool) -> Option<ResolvedSymbol> {
+        let in_libraries = || self.libraries.iter().find_map(|library| library.lookup(name));
+        let in_process = || self.whole_process.then(|| dl::lookup(name)).flatten();
+        let loaded = || Some(describe(in_libraries().or_else(in_process)?, near));
+        static_libc::lookup(name)
+            .map(function)
+            .or_else(loaded)
+            .or_else(|| builtins::lookup(name).map(builtin))
+    }
+}
+
+impl Resolver for ProcessSymbols {
+    fn resolve(&self, queries: &[SymbolQuery<'_>]) -> Result<Vec<Option<ResolvedSymbol>>> {
+        Ok(queries.iter().map(|query| self.find(query.name, query.near)).collect())
+    }
+}
+
+const fn function(address: ExecutorAddr) -> ResolvedSymbol {
+    ResolvedSymbol { address, size: 0, callable: true }
+}
+
+fn builtin(builtin: Builtin) -> ResolvedSymbol {
+    let (size, callable) = match builtin.kind {
+        BuiltinKind::Function => (0, true),
+        BuiltinKind::Data { size, .. } => (size as u64, false),
+    };
+    ResolvedSymbol { address: builtin.address, size, callable }
+}
+
+/// Finding out what is at an address takes the dynamic loader a walk through a symbol table: only where it matters.
+fn describe(address: ExecutorAddr, near: bool) -> ResolvedSymbol {
+    const FUNCTION: u8 = 2;
+    const INDIRECT_FUNCTION: u8 = 10;
+    let known = if near { dl::symbol_at(address) } else { None };
+    match known {
+        Some(symbol) if symbol.address == address => ResolvedSymbol {
+            address,
+            size: symbol.size,
+            callable: matches!(symbol.kind, FUNCTION | INDIRECT_FUNCTION),
+        },
+        // What no symbol table lists is a function: the target of an indirect one, or one of this library's own.
+        _ => function(address),
+    }
+}

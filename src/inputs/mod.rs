@@ -1,0 +1,20 @@
+//! Finding and opening what a link is made of: files, archives, libraries, linker scripts.
+
+pub mod archive;
+mod file;
+pub mod linker_script;
+mod loader;
+pub mod magic;
+pub mod search;
+pub mod shared_library;
+mod store;
+
+pub use archive::Archive;
+pub use file::InputFile;
+pub use loader::{AddOptions, Loaded, Loader, Members};
+pub use magic::{InputKind, classify};
+pub use search::LibrarySearch;
+pub use shared_library::SharedLibrary;
+pub use store::InputStore;
+#[cfg(test)]
+mod testing;

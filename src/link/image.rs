@@ -1,0 +1,315 @@
+//! The image graph: what the linker itself adds to a batch, as one more graph whose blocks are laid out like all others.
+
+use super::entries::{Entries, EntryOwner};
+use super::globals::{GlobalId, Globals, Rank, SymbolRef};
+use super::groups::SegmentClass;
+use crate::arch;
+use crate::base::{Error, ExecutorAddr, Result};
+use crate::formats::elf::ehdr;
+use crate::graph::edge::EdgeRun;
+use crate::graph::symbol::{LinkageScope, NO_GLOBAL, NameRef};
+use crate::graph::{
+    Architecture, Block, BlockId, Content, Lifetime, LinkGraph, Linkage, Permissions, Scope, Section,
+    SectionFlags, SectionId, SectionRole, Symbol, SymbolFlags, SymbolId, SymbolKind,
+};
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// The image graph and where its parts are.
+#[derive(Debug)]
+pub(crate) struct Image<'data> {
+    /// Its index among the graphs of the batch: the last.
+    pub(crate) index: u32,
+    pub(crate) graph: LinkGraph<'data>,
+    pub(crate) got: BlockId,
+    pub(crate) plt: Option<BlockId>,
+    /// Slots of PLT entries to functions outside, in order of the entries.
+    pub(crate) slots: Option<BlockId>,
+    /// Slots of PLT entries to indirect functions, written when the image is finalized.
+    pub(crate) indirect_slots: Option<BlockId>,
+    /// For each PLT entry: whether its slot is among `indirect_slots`, and its position there or in `slots`.
+    pub(crate) slot_of_plt: Vec<(bool, u32)>,
+    pub(crate) header: Option<BlockId>,
+    /// Variables of shared libraries that 32-bit code refers to: the library's address, and where the copy is.
+    pub(crate) copies: Vec<(u64, BlockId)>,
+    /// Linker symbols: their names, and the absolute symbols to set once addresses are known.
+    pub(crate) linker_symbols: Vec<(GlobalId, SymbolId)>,
+    /// Names whose address is their PLT entry's, in order.
+    pub(crate) canonical: Vec<GlobalId>,
+}
+
+/// Bytes of one GOT entry or PLT slot.
+pub(crate) const SLOT: u64 = 8;
+
+impl<'data> Image<'data> {
+    /// An image graph with the GOT's block, which every image has.
+    pub(crate) fn new(index: u32, architecture: Architecture) -> Self {
+        let kinds = arch::kinds(architecture).unwrap_or(&[]);
+        let mut graph = LinkGraph::new("<image>", architecture, kinds);
+        graph.symbols.push(Symbol::NULL);
+        let mut image = Self {
+            index,
+            graph,
+            got: BlockId(0),
+            plt: None,
+            slots: None,
+            indirect_slots: None,
+            slot_of_plt: Vec::new(),
+            header: None,
+            copies: Vec::new(),
+            linker_symbols: Vec::new(),
+            canonical: Vec::new(),
+        };
+        image.got = image.add_block(".got", Permissions::READ, SectionFlags::empty(), Shape::content(0, 8));
+        image
+    }
+
+    /// A symbol of this graph.
+    pub(crate) fn at(&self, symbol: SymbolId) -> SymbolRef {
+        SymbolRef { graph: self.index, symbol: symbol.0 }
+    }
+
+    /// Adds a section with one block.
+    pub(crate) fn add_block(
+        &mut self,
+        name: &'static str,
+        permissions: Permissions,
+        flags: SectionFlags,
+        shape: Shape,
+    ) -> BlockId {
+        let section = SectionId(self.graph.sections.len() as u32);
+        self.graph.sections.push(Section {
+            name: Cow::Borrowed(name.as_bytes()),
+            permissions,
+            lifetime: Lifetime::Standard,
+            role: shape.role,
+            flags,
+        });
+        let block = BlockId(self.graph.blocks.len() as u32);
+        self.graph.blocks.push(Block {
+            address: ExecutorAddr(0),
+            size: shape.size,
+            content: shape.content,
+            edges: EdgeRun::EMPTY,
+            section,
+            alignment_offset: 0,
+            alignment_log2: shape.alignment.trailing_zeros() as u8,
+            live: true,
+        });
+        block
+    }
+
+    fn add_symbol(
+        &mut self,
+        kind: SymbolKind,
+        block: BlockId,
+        size: u64,
+        global: GlobalId,
+        name: &[u8],
+    ) -> SymbolId {
+        let id = SymbolId(self.graph.symbols.len() as u32);
+        let own = self.graph.own_names.len() as u32;
+        self.graph.own_names.push(Cow::Owned(name.to_vec()));
+        self.graph.symbols.push(Symbol {
+            value: 0,
+            size,
+            block,
+            name: NameRef(NameRef::OWN | own),
+            global,
+            kind,
+            linkage_scope: LinkageScope::new(Linkage::Strong, Scope::Hidden),
+            flags: SymbolFlags::empty(),
+        });
+        id
+    }
+
+    /// Gives a name a place in a block of this graph, whatever defined it before.
+    pub(crate) fn define(&mut self, globals: &Globals<'data>, id: GlobalId, block: BlockId) -> SymbolId {
+        let size = self.graph.blocks[block.index()].size;
+        let symbol = self.add_symbol(SymbolKind::Defined, block, size, id, globals.name(id));
+        globals.define(id, self.at(symbol));
+        symbol
+    }
+
+    /// Gives a name an address that is set later.
+    pub(crate) fn define_later(&mut self, globals: &Globals<'data>, id: GlobalId) {
+        let symbol = self.add_symbol(SymbolKind::Absolute, BlockId(u32::MAX), 0, id, globals.name(id));
+        globals.define(id, self.at(symbol));
+        self.linker_symbols.push((id, symbol));
+    }
+
+    /// Makes room for GOT and PLT entries.
+    pub(crate) fn add_entries(&mut self, entries: &Entries, graphs: &[LinkGraph<'_>], globals: &Globals<'_>) {
+        let reserved = self.graph.blocks[self.got.index()].size;
+        self.resize(self.got, reserved.max(SLOT * entries.got.len() as u64));
+        if entries.plt.is_empty() {
+            return;
+        }
+        let (mut direct, mut indirect) = (0, 0);
+        for owner in &entries.plt {
+            let is_indirect = is_indirect(*owner, graphs, globals);
+            let counter = if is_indirect { &mut indirect } else { &mut direct };
+            self.slot_of_plt.push((is_indirect, *counter));
+            *counter += 1;
+        }
+        let entry_size = arch::plt_entry_size(self.graph.architecture);
+        let code = Permissions::READ | Permissions::EXECUTE;
+        let plt_size = entry_size as u64 * entries.plt.len() as u64;
+        self.plt = Some(self.add_block(".plt", code, SectionFlags::empty(), Shape::content(plt_size, 16)));
+        let read = Permissions::READ;
+        if direct > 0 {
+            let shape = Shape::content(SLOT * u64::from(direct), 8);
+            self.slots = Some(self.add_block(".got.plt", read, SectionFlags::empty(), shape));
+        }
+        if indirect > 0 {
+            let shape = Shape::content(SLOT * u64::from(indirect), 8);
+            let write = read | Permissions::WRITE;
+            self.indirect_slots = Some(self.add_block(".igot.plt", write, SectionFlags::RELRO, shape));
+        }
+    }
+
+    fn resize(&mut self, block: BlockId, size: u64) {
+        let block = &mut self.graph.blocks[block.index()];
+        block.size = size;
+        block.content = Content::Owned(vec![0; size as usize]);
+    }
+
+    /// Allocates the common symbols that are live and that nothing stronger defines.
+    pub(crate) fn add_commons(&mut self, graphs: &[LinkGraph<'_>], globals: &Globals<'data>) -> Result<()> {
+        let mut commons: Vec<(GlobalId, Common)> = Vec::new();
+        for graph in graphs {
+            for symbol in &graph.symbols {
+                if symbol.kind == SymbolKind::Common
+                    && symbol.global != NO_GLOBAL
+                    && matches!(globals.winner(symbol.global), Some((Rank::Common, _)))
+                {
+                    commons.push((symbol.global, Common::of(graph, symbol)?));
+                }
+            }
+        }
+        commons.sort_by_key(|(id, _)| *id);
+        for same in commons.chunk_by(|a, b| a.0 == b.0) {
+            let common = same.iter().fold(same[0].1, |all, (_, other)| all.widen(*other));
+            let mut flags = SectionFlags::empty();
+            flags.set(SectionFlags::LARGE, common.large);
+            let write = Permissions::READ | Permissions::WRITE;
+            let block =
+                self.add_block(".common", write, flags, Shape::zero_fill(common.size, common.alignment));
+            self.define(globals, same[0].0, block);
+        }
+        Ok(())
+    }
+
+    /// Makes room for a copy of the variable at `range`.
+    pub(crate) fn add_copy(&mut self, range: Range<u64>) {
+        // The variable's own address shows how it is aligned; no object says so.
+        let alignment = 1u64 << range.start.trailing_zeros().min(6);
+        let write = Permissions::READ | Permissions::WRITE;
+        let shape = Shape::content(range.end - range.start, alignment);
+        let block = self.add_block(".copy", write, SectionFlags::empty(), shape);
+        self.copies.push((range.start, block));
+    }
+
+    /// Gives a name of a library its place in the copy of what is at `address`, if there is one.
+    pub(crate) fn define_in_copy(&mut self, globals: &Globals<'data>, id: GlobalId, address: u64) {
+        // In order of addresses, and apart from each other.
+        let after = self.copies.partition_point(|(from, _)| *from <= address);
+        let Some(&(from, block)) = after.checked_sub(1).and_then(|last| self.copies.get(last)) else {
+            return;
+        };
+        let rest = self.graph.blocks[block.index()].size.saturating_sub(address - from);
+        if rest > 0 {
+            let symbol = self.define(globals, id, block);
+            let symbol = &mut self.graph.symbols[symbol.index()];
+            (symbol.value, symbol.size) = (address - from, rest);
+        }
+    }
+
+    /// Makes room for an ELF header that describes every segment there may be.
+    pub(crate) fn add_header(&mut self) {
+        if self.header.is_none() {
+            let size = ehdr::size(SegmentClass::ALL.len()) as u64;
+            let shape = Shape::content(size, 16);
+            self.header = Some(self.add_block(".ehdr", Permissions::READ, SectionFlags::empty(), shape));
+        }
+    }
+
+    /// Makes the GOT have an address of its own even without entries.
+    pub(crate) fn require_got(&mut self) {
+        self.resize(self.got, SLOT);
+    }
+
+    /// Hands the graph over, complete.
+    pub(crate) fn detach(&mut self) -> LinkGraph<'data> {
+        let empty = LinkGraph::new(self.graph.name.clone(), self.graph.architecture, self.graph.kinds);
+        std::mem::replace(&mut self.graph, empty)
+    }
+}
+
+fn is_indirect(owner: EntryOwner, graphs: &[LinkGraph<'_>], globals: &Globals<'_>) -> bool {
+    let at = match owner {
+        EntryOwner::Local(at) => Some(at),
+        EntryOwner::Global(id) => globals.definition(id),
+    };
+    at.and_then(|at| graphs.get(at.graph as usize)?.symbols.get(at.symbol as usize))
+        .is_some_and(|symbol| symbol.flags.contains(SymbolFlags::INDIRECT))
+}
+
+/// Size and content of a block of the image graph.
+#[derive(Debug)]
+pub(crate) struct Shape {
+    size: u64,
+    alignment: u64,
+    content: Content<'static>,
+    role: SectionRole,
+}
+
+impl Shape {
+    /// Bytes that the linker writes after layout.
+    pub(crate) fn content(size: u64, alignment: u64) -> Self {
+        let content = Content::Owned(vec![0; size as usize]);
+        Self { size, alignment, content, role: SectionRole::Regular }
+    }
+
+    /// These bytes.
+    pub(crate) fn bytes(bytes: Vec<u8>, alignment: u64) -> Self {
+        let size = bytes.len() as u64;
+        Self { size, alignment, content: Content::Owned(bytes), role: SectionRole::Regular }
+    }
+
+    pub(crate) fn zero_fill(size: u64, alignment: u64) -> Self {
+        Self { size, alignment, content: Content::ZeroFill, role: SectionRole::Regular }
+    }
+
+    pub(crate) fn with_role(self, role: SectionRole) -> Self {
+        Self { role, ..self }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Common {
+    size: u64,
+    alignment: u64,
+    large: bool,
+}
+
+impl Common {
+    fn of(graph: &LinkGraph<'_>, symbol: &Symbol) -> Result<Self> {
+        let alignment = symbol.value.max(1);
+        if !alignment.is_power_of_two() || alignment > 1 << 30 {
+            return Err(Error::malformed(
+                crate::base::Place::file(graph.name.clone()),
+                format!("alignment {alignment:#x} of a common symbol is not a power of two up to 1 GiB"),
+            ));
+        }
+        Ok(Self { size: symbol.size, alignment, large: symbol.flags.contains(SymbolFlags::LARGE) })
+    }
+
+    fn widen(self, other: Self) -> Self {
+        Self {
+            size: self.size.max(other.size),
+            alignment: self.alignment.max(other.alignment),
+            large: self.large && other.large,
+        }
+    }
+}

@@ -1,0 +1,425 @@
+//! Layout: every live block gets its place in a segment.
+//!
+//! Blocks of one graph that go to the same regular group form one chunk; chunks follow each other in the order of the
+//! graphs. Blocks whose order the batch decides (initialisers, call frames, sections with bounds, the linker's own)
+//! are specials: sorted, then placed one by one. Addresses are relative to the segment until memory is allocated.
+
+use super::groups::{GroupKind, SegmentClass, class_of, special_group};
+use super::image::Image;
+use super::liveness::Liveness;
+use super::mark::GraphFrames;
+use crate::alloc::{Granularity, Placement, SegmentPlacement, SegmentRequest};
+use crate::base::{AddrRange, Error, ExecutorAddr, Result};
+use crate::graph::{BlockId, LinkGraph, SectionFlags};
+use crate::passes::eh_frame::EhFramePlan;
+use std::borrow::Cow;
+
+/// How many regular groups there are: with content and zero-filled, per class.
+pub(crate) const REGULAR: usize = SegmentClass::ALL.len() * 2;
+
+/// The blocks of one graph in one regular group.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Chunk {
+    /// Offset in the segment.
+    pub(crate) offset: u64,
+    pub(crate) size: u64,
+    alignment_log2: u8,
+}
+
+/// A block whose place the batch decides.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Special {
+    pub(crate) class: SegmentClass,
+    pub(crate) kind: GroupKind,
+    key: u32,
+    pub(crate) graph: u32,
+    pub(crate) block: BlockId,
+    pub(crate) size: u64,
+    /// Position among the segments.
+    pub(crate) segment: u32,
+    /// Offset in the segment.
+    pub(crate) offset: u64,
+}
+
+/// One segment with its parts.
+#[derive(Clone, Debug)]
+pub(crate) struct Segment {
+    pub(crate) class: SegmentClass,
+    pub(crate) name: Cow<'static, str>,
+    pub(crate) alignment: u64,
+    pub(crate) content_size: u64,
+    pub(crate) zero_fill_size: u64,
+    pub(crate) address: ExecutorAddr,
+}
+
+impl Segment {
+    pub(crate) fn range(&self) -> AddrRange {
+        AddrRange::from_size(self.address, self.content_size + self.zero_fill_size)
+    }
+}
+
+/// The places of all live blocks.
+#[derive(Debug, Default)]
+pub(crate) struct Layout {
+    /// The segments that are not empty, by class.
+    pub(crate) segments: Vec<Segment>,
+    /// The chunks of each graph, by regular group.
+    pub(crate) chunks: Vec<[Chunk; REGULAR]>,
+    /// Sorted by place.
+    pub(crate) specials: Vec<Special>,
+    /// Specials without bytes in segments that are empty.
+    unplaced: Vec<Special>,
+    /// Names of the sections with bounds, sorted.
+    names: Vec<Vec<u8>>,
+    granularity: Granularity,
+}
+
+/// In [`crate::graph::Block::address`] of blocks that were merged: their pieces have places, they have none.
+pub(crate) const MERGED: ExecutorAddr = ExecutorAddr(u64::MAX);
+
+const POINTER: u64 = 8;
+
+/// Zero-filled sections with bounds stand among those with content, up to this size.
+const MAX_BOUNDED: u64 = 16 << 20;
+
+/// The index of a class's regular group.
+pub(crate) const fn regular_index(class: SegmentClass, zero_fill: bool) -> usize {
+    class as usize * 2 + zero_fill as usize
+}
+
+/// Lays out all live blocks; the image graph is the last of `graphs`.
+pub(crate) fn lay_out(
+    graphs: &mut [LinkGraph<'_>],
+    live: &Liveness,
+    frames: &[GraphFrames],
+    plans: &[Vec<EhFramePlan>],
+    image: &Image<'_>,
+    granularity: Granularity,
+) -> Result<Layout> {
+    let mut layout = Layout { names: bounded_names(graphs), granularity, ..Layout::default() };
+    for (index, graph) in (0u32..).zip(graphs.iter_mut()) {
+        let chunks = layout.place_graph(index, graph, live, image)?;
+        layout.chunks.push(chunks);
+    }
+    layout.size_frames(frames, plans);
+    layout.specials.sort_unstable();
+    match granularity {
+        Granularity::Segments => {
+            for class in SegmentClass::ALL {
+                layout.place_segment(class, graphs)?;
+            }
+        }
+        Granularity::Sections => layout.place_sections(graphs)?,
+    }
+    Ok(layout)
+}
+
+fn bounded_names(graphs: &[LinkGraph<'_>]) -> Vec<Vec<u8>> {
+    let sections = graphs.iter().flat_map(|graph| &graph.sections);
+    let bounded = sections.filter(|section| section.flags.contains(SectionFlags::C_IDENTIFIER));
+    let mut names: Vec<_> = bounded.map(|section| section.name.to_vec()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+impl Layout {
+    fn place_graph(
+        &mut self,
+        index: u32,
+        graph: &mut LinkGraph<'_>,
+        live: &Liveness,
+        image: &Image<'_>,
+    ) -> Result<[Chunk; REGULAR]> {
+        let mut chunks = [Chunk::default(); REGULAR];
+        for position in 0..graph.blocks.len() {
+            let id = BlockId(position as u32);
+            let block = &graph.blocks[position];
+            if !live.is_live(index, id) || block.address == MERGED {
+                continue;
+            }
+            let section = &graph.sections[block.section.index()];
+            let Some(class) = class_of(graph, section)? else { continue };
+            let zero_fill = block.is_zero_fill();
+            let special = self.special(index, id, section, image);
+            let may_be_special =
+                |kind| !zero_fill || matches!(kind, GroupKind::Named(_)) && block.size < MAX_BOUNDED;
+            let mut special = special.filter(|(kind, _)| may_be_special(*kind));
+            if self.granularity == Granularity::Sections && special.is_none() {
+                special = Some((if zero_fill { GroupKind::ZeroFill } else { GroupKind::Regular }, 0));
+            }
+            if let Some((kind, key)) = special {
+                let (graph, size) = (index, block.size);
+                self.specials.push(Special {
+                    class,
+                    kind,
+                    key,
+                    graph,
+                    block: id,
+                    size,
+                    segment: 0,
+                    offset: 0,
+                });
+                continue;
+            }
+            let chunk = &mut chunks[regular_index(class, zero_fill)];
+            let block = &mut graph.blocks[position];
+            let offset =
+                align(chunk.size, block.alignment(), block.alignment_offset()).ok_or_else(too_large)?;
+            block.address = ExecutorAddr(offset);
+            chunk.size = offset.checked_add(block.size).ok_or_else(too_large)?;
+            chunk.alignment_log2 = chunk.alignment_log2.max(block.alignment_log2);
+        }
+        Ok(chunks)
+    }
+
+    fn special(
+        &self,
+        graph: u32,
+        id: BlockId,
+        section: &crate::graph::Section<'_>,
+        image: &Image<'_>,
+    ) -> Option<(GroupKind, u32)> {
+        if graph == image.index {
+            if Some(id) == image.header || Some(id) == image.plt {
+                return Some((GroupKind::Front, 0));
+            }
+            if id == image.got || Some(id) == image.slots {
+                return Some((GroupKind::Got, 0));
+            }
+        }
+        if section.flags.contains(SectionFlags::C_IDENTIFIER) {
+            let position = self.names.binary_search_by(|name| name.as_slice().cmp(&section.name)).ok()?;
+            return Some((GroupKind::Named(position as u32), 0));
+        }
+        special_group(section)
+    }
+
+    fn size_frames(&mut self, frames: &[GraphFrames], plans: &[Vec<EhFramePlan>]) {
+        for special in self.specials.iter_mut().filter(|special| special.kind == GroupKind::EhFrame) {
+            let graph = special.graph as usize;
+            let Some(frames) = frames.get(graph) else { continue };
+            let position = frames.frames.iter().position(|frame| frame.block == special.block);
+            if let Some(plan) = position.and_then(|position| plans[graph].get(position)) {
+                special.size = u64::from(plan.size);
+            }
+        }
+    }
+
+    /// Gives every section a segment of its own, and every run of sections that must stand together.
+    fn place_sections(&mut self, graphs: &mut [LinkGraph<'_>]) -> Result<()> {
+        let mut start = 0;
+        while start < self.specials.len() {
+            let first = self.specials[start];
+            let alone = matches!(first.kind, GroupKind::Regular | GroupKind::ZeroFill);
+            let together = |other: &Special| (other.class, other.kind) == (first.class, first.kind);
+            let count = if alone {
+                1
+            } else {
+                self.specials[start..].iter().take_while(|other| together(other)).count()
+            };
+            let mut cursor = Cursor::default();
+            self.place_specials(start..start + count, graphs, &mut cursor)?;
+            let graph = &graphs[first.graph as usize];
+            let section = graph.section(graph.block(first.block).section());
+            let zero_fill = first.kind == GroupKind::ZeroFill;
+            let name = Cow::Owned(section.display_name().into_owned());
+            self.segments.push(Segment {
+                class: first.class,
+                name,
+                alignment: cursor.alignment,
+                content_size: if zero_fill { 0 } else { cursor.offset },
+                zero_fill_size: if zero_fill { cursor.offset } else { 0 },
+                address: ExecutorAddr(0),
+            });
+            start += count;
+        }
+        Ok(())
+    }
+
+    fn place_segment(&mut self, class: SegmentClass, graphs: &mut [LinkGraph<'_>]) -> Result<()> {
+        let mut cursor = Cursor::default();
+        let (start, end) = (
+            self.specials.partition_point(|special| special.class < class),
+            self.specials.partition_point(|special| special.class <= class),
+        );
+        let regular_at =
+            start + self.specials[start..end].partition_point(|special| special.kind < GroupKind::Regular);
+        self.place_specials(start..regular_at, graphs, &mut cursor)?;
+        self.place_chunks(regular_index(class, false), &mut cursor)?;
+        self.place_specials(regular_at..end, graphs, &mut cursor)?;
+        let content_size = cursor.offset;
+        self.place_chunks(regular_index(class, true), &mut cursor)?;
+        if cursor.used {
+            self.segments.push(Segment {
+                class,
+                name: Cow::Borrowed(class.name()),
+                alignment: cursor.alignment,
+                content_size,
+                zero_fill_size: cursor.offset - content_size,
+                address: ExecutorAddr(0),
+            });
+        } else {
+            self.unplaced.extend(self.specials.drain(start..end));
+        }
+        Ok(())
+    }
+
+    fn place_specials(
+        &mut self,
+        range: std::ops::Range<usize>,
+        graphs: &mut [LinkGraph<'_>],
+        cursor: &mut Cursor,
+    ) -> Result<()> {
+        let segment = self.segments.len() as u32;
+        for special in &mut self.specials[range] {
+            special.segment = segment;
+            let block = &mut graphs[special.graph as usize].blocks[special.block.index()];
+            // Call frame records are read as one run: a gap would look like the terminator.
+            let gapless = special.kind == GroupKind::EhFrame;
+            let is_array =
+                matches!(special.kind, GroupKind::PreinitArray | GroupKind::InitArray | GroupKind::FiniArray);
+            let alignment = match (gapless, is_array) {
+                (true, _) => 1,
+                // Arrays of pointers are read as such, whatever alignment hand-written assembly gives them.
+                (false, true) => block.alignment().max(POINTER),
+                (false, false) => block.alignment(),
+            };
+            special.offset = cursor.place(special.size, alignment, block.alignment_offset())?;
+            block.address = ExecutorAddr(special.offset);
+        }
+        Ok(())
+    }
+
+    fn place_chunks(&mut self, group: usize, cursor: &mut Cursor) -> Result<()> {
+        for chunks in &mut self.chunks {
+            let chunk = &mut chunks[group];
+            if chunk.size > 0 {
+                chunk.offset = cursor.place(chunk.size, 1 << chunk.alignment_log2, 0)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The requests for the segments, in their order.
+    pub(crate) fn requests(&self, near: Placement) -> Vec<SegmentRequest<'_>> {
+        fn request(segment: &Segment, near: Placement) -> SegmentRequest<'_> {
+            SegmentRequest {
+                name: &segment.name,
+                permissions: segment.class.permissions(),
+                lifetime: segment.class.lifetime(),
+                relro: segment.class == SegmentClass::Slots,
+                placement: if segment.class.is_large() { Placement::Anywhere } else { near },
+                alignment: segment.alignment,
+                content_size: segment.content_size,
+                zero_fill_size: segment.zero_fill_size,
+            }
+        }
+        self.segments.iter().map(|segment| request(segment, near)).collect()
+    }
+
+    /// Makes all addresses final. Empty chunks' blocks (of size zero) get the address of their chunk all the same.
+    pub(crate) fn set_addresses(
+        &mut self,
+        placements: &[SegmentPlacement],
+        graphs: &mut [LinkGraph<'_>],
+        live: &Liveness,
+    ) -> Result<()> {
+        // Blocks of size zero in a segment that is empty get an address of the image all the same.
+        let image = placements.first().map_or(0, |placement| placement.address.0);
+        let mut bases = [image; SegmentClass::ALL.len()];
+        for (segment, placement) in self.segments.iter_mut().zip(placements) {
+            segment.address = placement.address;
+            bases[segment.class as usize] = placement.address.0;
+        }
+        for ((index, graph), chunks) in (0u32..).zip(graphs.iter_mut()).zip(&self.chunks) {
+            move_blocks(index, graph, chunks, &bases, live)?;
+        }
+        for special in &self.specials {
+            let base = self.segments.get(special.segment as usize).map_or(image, |segment| segment.address.0);
+            let block = &mut graphs[special.graph as usize].blocks[special.block.index()];
+            block.address = ExecutorAddr(base.wrapping_add(special.offset));
+        }
+        for special in &self.unplaced {
+            graphs[special.graph as usize].blocks[special.block.index()].address = ExecutorAddr(image);
+        }
+        Ok(())
+    }
+
+    /// The addresses from the first to past the last special of a group; none if the group is empty.
+    pub(crate) fn group_range(&self, graphs: &[LinkGraph<'_>], kind: GroupKind) -> Option<AddrRange> {
+        let mut of_kind = self.specials.iter().filter(|special| special.kind == kind);
+        let address =
+            |special: &Special| graphs[special.graph as usize].blocks[special.block.index()].address;
+        let first = of_kind.next()?;
+        let last = of_kind.next_back().unwrap_or(first);
+        Some(AddrRange { start: address(first), end: address(last).wrapping_add(last.size) })
+    }
+
+    /// The group of the sections called `name`, if some section of the batch is.
+    pub(crate) fn named_group(&self, name: &[u8]) -> Option<GroupKind> {
+        let position = self.names.binary_search_by(|other| other.as_slice().cmp(name)).ok()?;
+        Some(GroupKind::Named(position as u32))
+    }
+
+    /// The last segment of a class, unless it is empty: there is one only, but for section by section layout.
+    pub(crate) fn segment(&self, class: SegmentClass) -> Option<&Segment> {
+        self.segments.iter().rfind(|segment| segment.class == class)
+    }
+}
+
+fn move_blocks(
+    index: u32,
+    graph: &mut LinkGraph<'_>,
+    chunks: &[Chunk; REGULAR],
+    bases: &[u64; SegmentClass::ALL.len()],
+    live: &Liveness,
+) -> Result<()> {
+    for position in 0..graph.blocks.len() {
+        let block = &graph.blocks[position];
+        if !live.is_live(index, BlockId(position as u32)) || block.address == MERGED {
+            continue;
+        }
+        let section = &graph.sections[block.section.index()];
+        let Some(class) = class_of(graph, section)? else { continue };
+        let chunk = &chunks[regular_index(class, block.is_zero_fill())];
+        let base = bases[class as usize].wrapping_add(chunk.offset);
+        let block = &mut graph.blocks[position];
+        block.address = block.address.wrapping_add(base);
+    }
+    Ok(())
+}
+
+#[derive(Debug)]
+struct Cursor {
+    offset: u64,
+    alignment: u64,
+    used: bool,
+}
+
+impl Default for Cursor {
+    fn default() -> Self {
+        Self { offset: 0, alignment: 1, used: false }
+    }
+}
+
+impl Cursor {
+    fn place(&mut self, size: u64, alignment: u64, alignment_offset: u64) -> Result<u64> {
+        let offset = align(self.offset, alignment, alignment_offset).ok_or_else(too_large)?;
+        self.offset = offset.checked_add(size).filter(|end| *end < 1 << 62).ok_or_else(too_large)?;
+        self.alignment = self.alignment.max(alignment);
+        self.used |= size > 0;
+        Ok(offset)
+    }
+}
+
+/// The first offset from `offset` on that is `remainder` modulo `alignment`.
+fn align(offset: u64, alignment: u64, remainder: u64) -> Option<u64> {
+    let gap = remainder.wrapping_sub(offset) & (alignment - 1);
+    offset.checked_add(gap)
+}
+
+#[cold]
+fn too_large() -> Error {
+    Error::invalid("the sections are larger than the address space", None)
+}

@@ -1,0 +1,43 @@
+//! The link driver: a batch of objects to one image in memory.
+//!
+//! [`Batch`] takes objects and resolves their names; [`link`] runs the phases, which `driver.rs` lists in order with
+//! what holds after each.
+
+mod actions;
+mod addresses;
+mod apply;
+mod batch;
+mod driver;
+mod entries;
+mod externals;
+mod finishing;
+mod frames;
+mod globals;
+mod groups;
+mod harness;
+mod image;
+mod initializers;
+mod layout;
+mod linked;
+mod linker_symbols;
+mod liveness;
+mod mark;
+mod memory;
+mod merging;
+mod naming;
+mod plugin;
+mod resolver;
+mod stats;
+mod tables;
+mod view;
+
+pub use actions::{DataCopy, ImageActions, IndirectSlot};
+pub use batch::Batch;
+pub use driver::{LinkContext, LinkOptions, link};
+pub use externals::UndefinedPolicy;
+pub use initializers::{InitFunctions, InitStep};
+pub use linked::Linked;
+pub use plugin::Plugin;
+pub use resolver::{NoSymbols, ResolvedSymbol, Resolver, SymbolQuery};
+pub use stats::LinkStats;
+pub use view::LinkView;

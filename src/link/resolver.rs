@@ -1,0 +1,53 @@
+//! The question a link asks about names that its objects do not define.
+
+use crate::base::{ExecutorAddr, Result};
+
+/// A name that the batch refers to and does not define.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SymbolQuery<'a> {
+    /// The name, as the object spells it.
+    pub name: &'a [u8],
+    /// Whether every reference is weak: the link goes on without it.
+    pub weak: bool,
+    /// Whether code refers to it by a field of limited reach, so that its size and sort are of interest.
+    pub near: bool,
+}
+
+/// What a resolver knows of a name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ResolvedSymbol {
+    /// Its address in the executing process.
+    pub address: ExecutorAddr,
+    /// Size in bytes of the variable; zero where it is not known. A variable that 32-bit code refers to is copied into
+    /// the image, and its size must be known for that.
+    pub size: u64,
+    /// Whether it is code. Code that is out of reach is called through a PLT entry.
+    pub callable: bool,
+}
+
+/// Answers a link's one question about names that its objects do not define.
+///
+/// It is asked once, after dead strip and before layout; no lock is held meanwhile.
+pub trait Resolver {
+    /// One answer per query, in their order; `None` where the name is not known.
+    ///
+    /// # Errors
+    /// Whatever makes the link fail. A name that is not known is no error here: the link lists all of them at once.
+    fn resolve(&self, queries: &[SymbolQuery<'_>]) -> Result<Vec<Option<ResolvedSymbol>>>;
+
+    /// Names that look like `name`, for the message that says it is undefined.
+    fn near_misses(&self, name: &[u8]) -> Vec<String> {
+        let _ = name;
+        Vec::new()
+    }
+}
+
+/// Knows no name.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoSymbols;
+
+impl Resolver for NoSymbols {
+    fn resolve(&self, queries: &[SymbolQuery<'_>]) -> Result<Vec<Option<ResolvedSymbol>>> {
+        Ok(vec![None; queries.len()])
+    }
+}

@@ -1,0 +1,93 @@
+//! The contents of GOT, PLT, slots and header, once addresses are final.
+
+use super::addresses::Addresses;
+use super::entries::Entries;
+use super::externals::External;
+use super::globals::{GlobalId, Globals};
+use super::image::{Image, SLOT};
+use super::layout::{self, Layout};
+use super::merging::Merging;
+use crate::arch;
+use crate::base::Result;
+use crate::formats::elf::{self, ehdr};
+use crate::graph::{BlockId, Content, LinkGraph};
+use std::collections::HashMap;
+
+/// Writes GOT, PLT, slots and header into the image graph's own content.
+pub(super) fn write_tables(
+    image: &Image<'_>,
+    graphs: &mut [LinkGraph<'_>],
+    globals: &Globals<'_>,
+    externals: &HashMap<GlobalId, External>,
+    entries: &Entries,
+    merging: &Merging<'_>,
+    layout: &Layout,
+) -> Result<()> {
+    let mut contents: Vec<(BlockId, Vec<u8>)> = Vec::new();
+    {
+        let addresses = Addresses::new(graphs, globals, externals, entries, image, merging);
+        let mut got: Vec<u8> =
+            entries.got.iter().flat_map(|owner| addresses.address(*owner).to_le_bytes()).collect();
+        got.resize(graphs[image.index as usize].blocks[image.got.index()].size as usize, 0);
+        contents.push((image.got, got));
+        write_plt(&addresses, entries, &mut contents)?;
+        if let Some(header) = image.header {
+            contents.push((header, header_bytes(&addresses, layout, header)?));
+        }
+    }
+    let graph = &mut graphs[image.index as usize];
+    for (block, bytes) in contents {
+        graph.blocks[block.index()].content = Content::Owned(bytes);
+    }
+    Ok(())
+}
+
+fn write_plt(
+    addresses: &Addresses<'_, '_>,
+    entries: &Entries,
+    contents: &mut Vec<(BlockId, Vec<u8>)>,
+) -> Result<()> {
+    let image = addresses.image;
+    let Some(plt) = image.plt else { return Ok(()) };
+    let graph = &addresses.graphs[image.index as usize];
+    let size = arch::plt_entry_size(graph.architecture);
+    let mut code = vec![0; size * entries.plt.len()];
+    let mut slots: Vec<u8> = Vec::new();
+    for ((position, owner), entry) in (0u32..).zip(&entries.plt).zip(code.chunks_exact_mut(size)) {
+        let slot = addresses.slot_address(position).unwrap_or(0);
+        arch::write_plt_entry(graph.architecture, entry, addresses.plt_entry_address(position), slot)?;
+        if !image.slot_of_plt[position as usize].0 {
+            slots.extend(addresses.definition_address(*owner).to_le_bytes());
+        }
+    }
+    contents.push((plt, code));
+    if let Some(block) = image.slots {
+        contents.push((block, slots));
+    }
+    Ok(())
+}
+
+fn header_bytes(addresses: &Addresses<'_, '_>, layout: &Layout, header: BlockId) -> Result<Vec<u8>> {
+    let graph = &addresses.graphs[addresses.image.index as usize];
+    let block = &graph.blocks[header.index()];
+    let segment = |segment: &layout::Segment| ehdr::Segment {
+        address: segment.address.0.wrapping_sub(block.address.0),
+        size: segment.content_size + segment.zero_fill_size,
+        permissions: segment.class.permissions(),
+        alignment: segment.alignment,
+    };
+    let segments: Vec<_> = layout.segments.iter().map(segment).collect();
+    let mut bytes = ehdr::bytes(elf::machine_of(graph.architecture), &segments)?;
+    bytes.resize(block.size as usize, 0);
+    Ok(bytes)
+}
+
+impl Addresses<'_, '_> {
+    /// The address of the slot that a PLT entry jumps through.
+    pub(crate) fn slot_address(&self, position: u32) -> Option<u64> {
+        let (indirect, slot) = *self.image.slot_of_plt.get(position as usize)?;
+        let block = if indirect { self.image.indirect_slots } else { self.image.slots }?;
+        let address = self.graphs[self.image.index as usize].blocks[block.index()].address;
+        Some(address.0 + u64::from(slot) * SLOT)
+    }
+}

@@ -1,0 +1,91 @@
+//! Host code for AArch64, per AAPCS64.
+//!
+//! # Safety
+//!
+//! Each naked function keeps to the C calling convention: it changes no callee-saved register but those it restores,
+//! and calls with the stack aligned to 16 bytes.
+#![allow(unsafe_code)]
+
+use super::program::OutermostFn;
+#[cfg(target_env = "gnu")]
+use super::static_libc::{self, HandlerFn};
+use std::arch::naked_asm;
+#[cfg(target_env = "gnu")]
+use std::ffi::c_int;
+use std::ffi::c_void;
+
+/// Set in a resolver's first argument when there is a second one (`sys/ifunc.h`).
+const IFUNC_ARG_HWCAP: u64 = 1 << 62;
+
+const AT_HWCAP3: u64 = 29;
+const AT_HWCAP4: u64 = 30;
+
+/// A resolver's second argument: `__ifunc_arg_t` of `sys/ifunc.h`, which grows at its end and begins with its size.
+#[repr(C)]
+struct IfuncArg {
+    size: u64,
+    hwcap: [u64; 4],
+}
+
+/// Calls the resolver of an indirect function with the hardware capabilities.
+///
+/// # Safety
+/// `resolver` is the address of such a function.
+pub(super) unsafe fn call_ifunc_resolver(resolver: usize) -> usize {
+    // SAFETY: getauxval only reads; it gives zero for what the kernel has not told.
+    let hwcap =
+        [libc::AT_HWCAP, libc::AT_HWCAP2, AT_HWCAP3, AT_HWCAP4].map(|tag| unsafe { libc::getauxval(tag) });
+    let argument = IfuncArg { size: size_of::<IfuncArg>() as u64, hwcap };
+    let resolver = std::ptr::with_exposed_provenance::<()>(resolver);
+    // SAFETY: the caller gives a resolver's address.
+    let resolver: unsafe extern "C" fn(u64, *const IfuncArg) -> usize =
+        unsafe { std::mem::transmute(resolver) };
+    // SAFETY: as above; the argument outlives the call.
+    unsafe { resolver(hwcap[0] | IFUNC_ARG_HWCAP, &raw const argument) }
+}
+
+/// Calls `function(data)` from a frame that ends the stack for unwinders, as `_start` does: its return address and
+/// its caller's frame pointer are declared unknown.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn call_outermost(function: OutermostFn, data: *mut c_void) {
+    naked_asm!(
+        ".cfi_startproc",
+        ".cfi_undefined x30",
+        "stp x29, x30, [sp, #-16]!",
+        ".cfi_def_cfa_offset 16",
+        ".cfi_undefined x29",
+        "mov x29, #0",
+        "mov x9, x0",
+        "mov x0, x1",
+        "blr x9",
+        "ldp x29, x30, [sp], #16",
+        ".cfi_def_cfa_offset 0",
+        "ret",
+        ".cfi_endproc",
+    )
+}
+
+/// `atexit`, with its return address as one more argument.
+#[cfg(target_env = "gnu")]
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn atexit(handler: HandlerFn) -> c_int {
+    naked_asm!("mov x1, x30", "b {}", sym static_libc::register_at_exit)
+}
+
+/// `at_quick_exit`, with its return address as one more argument.
+#[cfg(target_env = "gnu")]
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn at_quick_exit(handler: HandlerFn) -> c_int {
+    naked_asm!("mov x1, x30", "b {}", sym static_libc::register_at_quick_exit)
+}
+
+/// `pthread_atfork`, with its return address as one more argument.
+#[cfg(target_env = "gnu")]
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn pthread_atfork(
+    prepare: Option<HandlerFn>,
+    parent: Option<HandlerFn>,
+    child: Option<HandlerFn>,
+) -> c_int {
+    naked_asm!("mov x3, x30", "b {}", sym static_libc::register_at_fork)
+}

@@ -1,0 +1,73 @@
+//! Host code for x86-64, per the System V psABI.
+//!
+//! # Safety
+//!
+//! Each naked function keeps to the C calling convention: it changes no callee-saved register but those it restores,
+//! and calls with the stack aligned to 16 bytes.
+#![allow(unsafe_code)]
+
+use super::program::OutermostFn;
+#[cfg(target_env = "gnu")]
+use super::static_libc::{self, HandlerFn};
+use std::arch::naked_asm;
+#[cfg(target_env = "gnu")]
+use std::ffi::c_int;
+use std::ffi::c_void;
+
+/// Calls the resolver of an indirect function, which takes no argument here.
+///
+/// # Safety
+/// `resolver` is the address of such a function.
+pub(super) unsafe fn call_ifunc_resolver(resolver: usize) -> usize {
+    let resolver = std::ptr::with_exposed_provenance::<()>(resolver);
+    // SAFETY: the caller gives a resolver's address.
+    let resolver: unsafe extern "C" fn() -> usize = unsafe { std::mem::transmute(resolver) };
+    // SAFETY: as above.
+    unsafe { resolver() }
+}
+
+/// Calls `function(data)` from a frame that ends the stack for unwinders, as `_start` does: its return address and
+/// its caller's frame pointer are declared unknown.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn call_outermost(function: OutermostFn, data: *mut c_void) {
+    naked_asm!(
+        ".cfi_startproc",
+        ".cfi_undefined rip",
+        "push rbp",
+        ".cfi_adjust_cfa_offset 8",
+        ".cfi_undefined rbp",
+        "xor ebp, ebp",
+        "mov rax, rdi",
+        "mov rdi, rsi",
+        "call rax",
+        "pop rbp",
+        ".cfi_adjust_cfa_offset -8",
+        "ret",
+        ".cfi_endproc",
+    )
+}
+
+/// `atexit`, with its return address as one more argument.
+#[cfg(target_env = "gnu")]
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn atexit(handler: HandlerFn) -> c_int {
+    naked_asm!("mov rsi, [rsp]", "jmp {}", sym static_libc::register_at_exit)
+}
+
+/// `at_quick_exit`, with its return address as one more argument.
+#[cfg(target_env = "gnu")]
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn at_quick_exit(handler: HandlerFn) -> c_int {
+    naked_asm!("mov rsi, [rsp]", "jmp {}", sym static_libc::register_at_quick_exit)
+}
+
+/// `pthread_atfork`, with its return address as one more argument.
+#[cfg(target_env = "gnu")]
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn pthread_atfork(
+    prepare: Option<HandlerFn>,
+    parent: Option<HandlerFn>,
+    child: Option<HandlerFn>,
+) -> c_int {
+    naked_asm!("mov rcx, [rsp]", "jmp {}", sym static_libc::register_at_fork)
+}

@@ -1,0 +1,313 @@
+//! The loaded objects of this process (the program and its libraries) as they lie in memory, and the pointers to
+//! symbols that the dynamic loader wrote into them.
+//!
+//! The facts are those of the program headers and of the dynamic section: System V gABI, "Dynamic Linking".
+//!
+//! # Safety
+//!
+//! The program headers that the loader hands out describe what it mapped; it keeps that mapped while it walks its list.
+//! A relocation table is read only where it lies entirely in a segment of its object, and a pointer is read and written
+//! only where it is aligned and lies in a writable one.
+#![allow(unsafe_code)]
+
+use super::page;
+use std::ffi::{c_int, c_void};
+use std::ops::{ControlFlow, Range};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+const DT_RELA: u64 = 7;
+const DT_RELASZ: u64 = 8;
+const DT_RELACOUNT: u64 = 0x6fff_fff9;
+const RELA_SIZE: u64 = 24;
+
+/// Relocations whose value is the address of a symbol, 64 bits wide: `GLOB_DAT` and the plain absolute one.
+#[cfg(target_arch = "x86_64")]
+const SYMBOLIC: [u32; 2] = [6, 1];
+#[cfg(target_arch = "aarch64")]
+const SYMBOLIC: [u32; 2] = [1025, 257];
+
+/// Makes pointers that the dynamic loader wrote for symbols follow what has moved: each whose value `moved` has an
+/// answer for becomes that answer. So does its twin, where the pointer itself lies in what has moved.
+///
+/// Procedure linkage slots stay: they hold addresses of functions.
+///
+/// # Errors
+/// Pages cannot be made writable. Pointers in other objects may have been rewritten by then.
+///
+/// # Safety
+/// Each answer of `moved` can be used in place of its question, and both are mapped. No library is being loaded or
+/// unloaded by another thread: its pages are made read-only here once their pointers are rewritten.
+pub(crate) unsafe fn redirect(moved: &dyn Fn(u64) -> Option<u64>) -> Result<(), region::Error> {
+    let mut outcome = Ok(());
+    for_each(&mut |object| {
+        // SAFETY: the object is loaded; the rest is the caller's promise.
+        outcome = unsafe { object.redirect(moved) };
+        if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    outcome
+}
+
+/// Whether `range` is a variable of a loaded object: writable, and not only until the loader is done.
+pub(crate) fn is_variable(range: &Range<u64>) -> bool {
+    let mut found = false;
+    for_each(&mut |object| {
+        found = object.is_writable(range) && !object.is_relro(range);
+        if found { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    found
+}
+
+type Visit<'a> = dyn FnMut(&Object<'_>) -> ControlFlow<()> + 'a;
+
+/// Visits the loaded objects. The loader's list is locked meanwhile: a visit loads nothing.
+fn for_each(mut visit: &mut Visit<'_>) {
+    unsafe extern "C" fn call(info: *mut libc::dl_phdr_info, _: usize, visit: *mut c_void) -> c_int {
+        // SAFETY: the loader hands over an entry of its list, and what `for_each` gave to it.
+        let (info, visit) = unsafe { (&*info, &mut *visit.cast::<&mut Visit<'_>>()) };
+        if info.dlpi_phdr.is_null() {
+            return 0;
+        }
+        // SAFETY: the entry's program headers, that many of them.
+        let headers = unsafe { std::slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into()) };
+        c_int::from(visit(&Object { base: info.dlpi_addr, headers }).is_break())
+    }
+    // SAFETY: `call` has the type asked for, and `visit` lives until the walk is over.
+    unsafe { libc::dl_iterate_phdr(Some(call), (&raw mut visit).cast()) };
+}
+
+/// A loaded object.
+struct Object<'a> {
+    /// By how much its addresses differ from those in its program headers.
+    base: u64,
+    headers: &'a [libc::Elf64_Phdr],
+}
+
+impl Object<'_> {
+    /// # Safety
+    /// As for [`redirect`].
+    unsafe fn redirect(&self, moved: &dyn Fn(u64) -> Option<u64>) -> Result<(), region::Error> {
+        let mut unprotected = None;
+        let mut outcome = Ok(());
+        for slot in self.symbolic_slots() {
+            // SAFETY: it is aligned and lies in a segment of this object. Linked code may read it at the same time.
+            let pointer = unsafe { AtomicU64::from_ptr(at(slot)) };
+            let old = pointer.load(Ordering::Relaxed);
+            let Some(new) = moved(old) else { continue };
+            let relro = self.relro().filter(|pages| unprotected.is_none() && pages.contains(&slot));
+            if let Some(pages) = relro {
+                // SAFETY: the loader made these pages of the object read-only; writable ones can be read, too.
+                if let Err(error) = unsafe { protect(&pages, region::Protection::READ_WRITE) } {
+                    outcome = Err(error);
+                    break;
+                }
+                unprotected = Some(pages);
+            }
+            pointer.store(new, Ordering::Release);
+            if let Some(twin) = moved(slot).filter(|twin| twin.is_multiple_of(8)) {
+                // SAFETY: what has moved is mapped at its new place, by the caller's promise.
+                let twin = unsafe { AtomicU64::from_ptr(at(twin)) };
+                let _ = twin.compare_exchange(old, new, Ordering::Release, Ordering::Relaxed);
+            }
+        }
+        if let Some(pages) = unprotected {
+            // SAFETY: as the loader left them. All of this object's pointers have been rewritten.
+            outcome = outcome.and(unsafe { protect(&pages, region::Protection::READ) });
+        }
+        outcome
+    }
+
+    /// Addresses of the pointers that symbolic relocations wrote.
+    fn symbolic_slots(&self) -> impl Iterator<Item = u64> {
+        let is_symbolic = |rela: &&[u64; 3]| SYMBOLIC.contains(&(rela[1] as u32));
+        let slots = self.relocations().iter().filter(is_symbolic);
+        slots
+            .map(|rela| self.base.wrapping_add(rela[0]))
+            .filter(|&slot| slot.is_multiple_of(8) && self.is_writable(&(slot..slot.saturating_add(8))))
+    }
+
+    /// The relocation table, without the relative ones at its start.
+    fn relocations(&self) -> &[[u64; 3]] {
+        let (mut table, mut size, mut relative) = (0, 0, 0);
+        for &[tag, value] in self.dynamic().iter().take_while(|entry| entry[0] != 0) {
+            match tag {
+                DT_RELA => table = value,
+                DT_RELASZ => size = value,
+                DT_RELACOUNT => relative = value,
+                _ => {}
+            }
+        }
+        // Some loaders replace the offset by the address, others do not write to the dynamic section.
+        let start = if table < self.base { self.base.wrapping_add(table) } else { table };
+        let entries = self.table::<3>(start..start.saturating_add(size / RELA_SIZE * RELA_SIZE));
+        entries.get(relative as usize..).unwrap_or(entries)
+    }
+
+    fn dynamic(&self) -> &[[u64; 2]] {
+        self.ranges(libc::PT_DYNAMIC).next().map_or(&[], |range| self.table(range))
+    }
+
+    /// A table of entries of `N` words; empty if it is not entirely in this object.
+    fn table<const N: usize>(&self, range: Range<u64>) -> &[[u64; N]] {
+        if !range.start.is_multiple_of(8) || range.is_empty() || !self.is_loaded(&range, libc::PF_R) {
+            return &[];
+        }
+        let count = (range.end - range.start) as usize / size_of::<[u64; N]>();
+        // SAFETY: aligned, and in a readable segment of this object, which stays loaded.
+        unsafe { std::slice::from_raw_parts(at(range.start).cast(), count) }
+    }
+
+    fn is_writable(&self, range: &Range<u64>) -> bool {
+        self.is_loaded(range, libc::PF_R | libc::PF_W)
+    }
+
+    fn is_loaded(&self, range: &Range<u64>, flags: u32) -> bool {
+        let has_flags = |header: &&libc::Elf64_Phdr| header.p_flags & flags == flags;
+        let loads = self.headers.iter().filter(|header| header.p_type == libc::PT_LOAD).filter(has_flags);
+        loads
+            .map(|header| self.range(header))
+            .any(|load| load.start <= range.start && range.end <= load.end && range.start <= range.end)
+    }
+
+    fn is_relro(&self, range: &Range<u64>) -> bool {
+        self.relro().is_some_and(|pages| pages.start < range.end && range.start < pages.end)
+    }
+
+    /// What the loader makes read-only after relocation: whole pages, from the one it starts in to the last one that
+    /// it fills.
+    fn relro(&self) -> Option<Range<u64>> {
+        let range = self.ranges(libc::PT_GNU_RELRO).next()?;
+        let mask = page::size() - 1;
+        let pages = range.start & !mask..range.end & !mask;
+        (!pages.is_empty()).then_some(pages)
+    }
+
+    fn ranges(&self, kind: u32) -> impl Iterator<Item = Range<u64>> {
+        self.headers.iter().filter(move |header| header.p_type == kind).map(|header| self.range(header))
+    }
+
+    fn range(&self, header: &libc::Elf64_Phdr) -> Range<u64> {
+        let start = self.base.wrapping_add(header.p_vaddr);
+        start..start.saturating_add(header.p_memsz)
+    }
+}
+
+fn at(address: u64) -> *mut u64 {
+    std::ptr::with_exposed_provenance_mut(address as usize)
+}
+
+/// # Safety
+/// Nothing relies on the pages being protected otherwise.
+unsafe fn protect(pages: &Range<u64>, protection: region::Protection) -> Result<(), region::Error> {
+    // SAFETY: the caller's promise.
+    unsafe { region::protect(at(pages.start), (pages.end - pages.start) as usize, protection) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::dl::{self, Library, OpenFlags};
+    use super::*;
+    use std::path::Path;
+    use std::process::Command;
+
+    const SOURCE: &str = r#"
+        struct pair { long first, second; } moving = {1, 2};
+        long *inside = &moving.second;
+        struct pair *const constant = &moving;
+        static long own = 5;
+        struct { long value; void *self; } with_pointer = {3, &with_pointer};
+        long first(void) { return moving.first; }
+        long *pointer_to_second(void) { return inside; }
+        struct pair *through_constant(void) { return *(struct pair *const volatile *)&constant; }
+        long *pointer_to_own(void) { return &own; }
+    "#;
+
+    fn library(dir: &Path) -> Library {
+        let (c, so) = (dir.join("moving.c"), dir.join("libmoving.so"));
+        std::fs::write(&c, SOURCE).unwrap();
+        let mut clang = Command::new("/usr/lib/llvm-22/bin/clang");
+        clang.args(["-shared", "-fPIC", "-O1", "-Wl,-z,relro,-z,now", "-o"]).args([&so, &c]);
+        assert!(clang.status().unwrap().success());
+        Library::open(&so, OpenFlags::empty()).unwrap()
+    }
+
+    fn call(library: &Library, name: &str) -> u64 {
+        let function = library.lookup(name.as_bytes()).unwrap().0 as *const ();
+        // SAFETY: the functions of the test library take nothing and return a word.
+        unsafe { std::mem::transmute::<*const (), extern "C" fn() -> u64>(function)() }
+    }
+
+    fn follow(from: u64, size: u64, to: u64) {
+        // SAFETY: what is said to have moved is the test library's, and both places are mapped.
+        unsafe { redirect(&|value| (value.wrapping_sub(from) < size).then(|| to + (value - from))) }.unwrap();
+    }
+
+    fn own_address(words: &[u64]) -> u64 {
+        words.as_ptr().expose_provenance() as u64
+    }
+
+    fn has(address: u64, protection: region::Protection) -> bool {
+        region::query(at(address)).unwrap().protection() == protection
+    }
+
+    #[test]
+    fn the_loaders_pointers_follow_and_come_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let library = library(dir.path());
+        let original = library.lookup(b"moving").unwrap().0;
+        let constant = library.lookup(b"constant").unwrap().0;
+        let own = call(&library, "pointer_to_own");
+        let copy = vec![7u64, 8];
+        follow(original, 16, own_address(&copy));
+        assert_eq!(call(&library, "first"), 7);
+        assert_eq!(call(&library, "pointer_to_second"), own_address(&copy) + 8);
+        assert_eq!(call(&library, "through_constant"), own_address(&copy));
+        assert_eq!(call(&library, "pointer_to_own"), own);
+        assert!(has(constant, region::Protection::READ));
+        follow(own_address(&copy), 16, original);
+        assert_eq!(call(&library, "first"), 1);
+        assert_eq!(call(&library, "pointer_to_second"), original + 8);
+        assert!(has(constant, region::Protection::READ));
+    }
+
+    #[test]
+    fn a_pointer_in_what_has_moved_is_rewritten_there_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let library = library(dir.path());
+        let original = library.lookup(b"with_pointer").unwrap().0;
+        let mut copy = vec![3u64, original];
+        let to = copy.as_mut_ptr().expose_provenance() as u64;
+        follow(original, 16, to);
+        assert_eq!(std::hint::black_box(&copy)[1], to);
+        follow(to, 16, original);
+    }
+
+    #[test]
+    fn variables_are_told_from_constants_and_from_what_is_not_loaded() {
+        let dir = tempfile::tempdir().unwrap();
+        let library = library(dir.path());
+        let address = |name: &[u8]| library.lookup(name).unwrap().0;
+        assert!(is_variable(&(address(b"moving")..address(b"moving") + 16)));
+        assert!(!is_variable(&(address(b"constant")..address(b"constant") + 8)));
+        assert!(!is_variable(&(address(b"first")..address(b"first") + 1)));
+        let words: Vec<u64> = std::iter::once(0).collect();
+        let heap = own_address(&words);
+        assert!(!is_variable(&(heap..heap + 8)));
+        let environ = dl::lookup(b"environ").unwrap().0;
+        assert!(is_variable(&(environ..environ + 8)));
+    }
+
+    #[test]
+    fn the_c_librarys_own_variables_are_reached_by_pointers() {
+        for name in [&b"environ"[..], b"stdout", b"optarg", b"optind", b"opterr"] {
+            let address = dl::lookup(name).unwrap().0;
+            let mut pointers = 0;
+            for_each(&mut |object| {
+                // SAFETY: slots of a loaded object.
+                pointers +=
+                    object.symbolic_slots().filter(|&slot| unsafe { at(slot).read() } == address).count();
+                ControlFlow::Continue(())
+            });
+            assert!(pointers > 0, "{}", String::from_utf8_lossy(name));
+        }
+    }
+}

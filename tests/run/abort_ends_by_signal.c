@@ -1,0 +1,4 @@
+// `abort` ends the process by its signal.
+//# Status: 134
+#include <stdlib.h>
+int main(void) { abort(); }

@@ -1,0 +1,28 @@
+# Fragments in .init and .fini are parts of one function each, which runs before constructors and after destructors.
+## Stdout: init-a
+## Stdout: init-b
+## Stdout: constructor
+## Stdout: main
+## Stdout: destructor
+## Stdout: fini
+## File: a.s
+    .section .init,"ax",@progbits
+    call init_a
+    .section .fini,"ax",@progbits
+    call fini
+    .section .note.GNU-stack,"",@progbits
+## File: b.s
+    .section .init,"ax",@progbits
+    call init_b
+    .section .note.GNU-stack,"",@progbits
+## File: main.c
+#include <stdio.h>
+void init_a(void) { puts("init-a"); }
+void init_b(void) { puts("init-b"); }
+void fini(void) { puts("fini"); }
+__attribute__((constructor)) static void up(void) { puts("constructor"); }
+__attribute__((destructor)) static void down(void) { puts("destructor"); }
+int main(void) {
+    puts("main");
+    return 0;
+}
