@@ -1,9 +1,11 @@
 //! This process as the place where linked code runs: its symbols, its unwinder, its C library.
 
 mod actions;
+mod linker;
 mod program;
 mod symbols;
 
 pub use actions::HostActions;
+pub use linker::HostLinker;
 pub use program::{exit, run_main};
 pub use symbols::ProcessSymbols;
