@@ -1,13 +1,12 @@
 //! From the command line to what is to be linked.
 
-use crate::args::{CommandLine, Input, Origin};
+use crate::args::CommandLine;
 use crate::definitions;
 use crate::progress::Progress;
 use crate::report::{self, OrReport, Outcome, Reported};
-use jitlink::base::{Error, Result};
+use jitlink::base::{Error, Result, Workers};
 use jitlink::graph::Architecture;
-use jitlink::inputs::search::Preference;
-use jitlink::inputs::{AddOptions, InputFile, InputStore, Loaded, Loader, Members};
+use jitlink::inputs::{AddOptions, InputFile, InputStore, Loaded, Loader};
 use jitlink::link::Batch;
 
 /// Opens and parses everything that the command line names. Every input that cannot be used is reported, not just the
@@ -16,6 +15,7 @@ pub(crate) fn load<'a>(
     command_line: &'a CommandLine,
     store: &'a InputStore,
     progress: &Progress,
+    workers: &Workers,
 ) -> Outcome<Loaded<'a>> {
     let CommandLine { options, inputs } = command_line;
     if inputs.is_empty() {
@@ -34,10 +34,10 @@ pub(crate) fn load<'a>(
     }
     let mut failed = None;
     progress.begin("Loading", inputs.len());
-    for input in inputs {
-        failed = add(&mut loader, input).or_report().err().or(failed);
+    loader.add_inputs(inputs, workers, |_, outcome| {
+        failed = outcome.or_report().err().or(failed.take());
         progress.advance();
-    }
+    });
     loader.batch_mut().set_harness(true);
     for path in &options.harness {
         failed = loader.add_file(path, AddOptions::default()).or_report().err().or(failed);
@@ -48,20 +48,6 @@ pub(crate) fn load<'a>(
     failed.map_or(Ok(()), Err)?;
     check_entry(command_line, &loaded.batch)?;
     Ok(loaded)
-}
-
-fn add(loader: &mut Loader<'_>, input: &Input) -> Result<()> {
-    let members = if input.whole { Members::All } else { Members::Needed };
-    let options = AddOptions { members, hidden: input.hidden };
-    match &input.origin {
-        Origin::File(path) => loader.add_file(path, options),
-        // What is hidden cannot come from a shared library.
-        Origin::Library(name) if input.hidden => {
-            let path = loader.search_mut().find(name, Preference::StaticOnly)?;
-            loader.add_file(&path, options)
-        }
-        Origin::Library(name) => loader.add_library(name, options),
-    }
 }
 
 /// Adds what the command line itself defines.

@@ -17,6 +17,7 @@ mod report;
 mod self_relocations;
 mod session;
 mod show;
+mod threads;
 
 use args::CommandLine;
 

@@ -14,7 +14,8 @@ use crate::progress::Progress;
 use crate::report::{self, OrReport, Outcome};
 use crate::self_relocations::SelfRelocations;
 use crate::show;
-use jitlink::base::Result;
+use crate::threads;
+use jitlink::base::{Result, Workers};
 use jitlink::host::{HostActions, ProcessSymbols, run_main};
 use jitlink::inputs::{InputStore, Loaded};
 use jitlink::link::{ImageActions, LinkContext, LinkOptions, Linked, Plugin, UndefinedPolicy, link};
@@ -29,13 +30,14 @@ pub(crate) fn run(command_line: &CommandLine) -> Outcome<i32> {
     let store = ManuallyDrop::new(InputStore::new());
     let progress = Progress::new();
     let start = Instant::now();
-    let loaded = loading::load(command_line, &store, &progress)?;
+    let workers = ManuallyDrop::new(threads::choose(command_line).or_report()?);
+    let loaded = loading::load(command_line, &store, &progress, &workers)?;
     let loading_time = start.elapsed();
     if options.show_linked_files {
         show::linked_files(&loaded.batch);
     }
     progress.begin("Linking", loaded.batch.len());
-    let linked = link_all(command_line, loaded)?;
+    let linked = link_all(command_line, loaded, &workers)?;
     drop(progress);
     linked.warnings().iter().for_each(|warning| report::warning(warning));
     if options.show_times {
@@ -51,7 +53,7 @@ pub(crate) fn run(command_line: &CommandLine) -> Outcome<i32> {
     execute(command_line, linked)
 }
 
-fn link_all<'a>(command_line: &'a CommandLine, loaded: Loaded<'a>) -> Outcome<Linked<'a>> {
+fn link_all<'a>(command_line: &'a CommandLine, loaded: Loaded<'a>, workers: &Workers) -> Outcome<Linked<'a>> {
     let options = &command_line.options;
     let resolver = ManuallyDrop::new(symbols(command_line, &loaded.shared_libraries).or_report()?);
     let manager = ManuallyDrop::new(manager::choose(options).or_report()?);
@@ -63,7 +65,7 @@ fn link_all<'a>(command_line: &'a CommandLine, loaded: Loaded<'a>) -> Outcome<Li
     plugins.extend(inspector.as_mut().map(|plugin| plugin as &mut dyn Plugin));
     let mut context =
         LinkContext { manager: manager.as_ref(), resolver: &*resolver, actions, plugins: &mut plugins };
-    link(loaded.batch, &mut context, &link_options(command_line)).or_report()
+    link(loaded.batch, &mut context, &link_options(command_line, workers)).or_report()
 }
 
 /// The symbols that linked code can see besides its own.
@@ -75,13 +77,14 @@ fn symbols(command_line: &CommandLine, shared_libraries: &[PathBuf]) -> Result<P
     Ok(symbols)
 }
 
-fn link_options(command_line: &CommandLine) -> LinkOptions {
+fn link_options(command_line: &CommandLine, workers: &Workers) -> LinkOptions {
     let options = &command_line.options;
     let aliases = options.alias.iter().map(|alias| alias.name.as_bytes().to_vec());
     LinkOptions {
         dead_strip: !options.keep_all,
         undefined: if options.phony_externals { UndefinedPolicy::Null } else { UndefinedPolicy::Refuse },
         keep: aliases.chain([options.entry.as_bytes().to_vec()]).collect(),
+        workers: workers.clone(),
         ..LinkOptions::default()
     }
 }

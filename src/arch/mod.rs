@@ -17,6 +17,18 @@ pub struct FixupCounts {
     pub plt_calls: u32,
 }
 
+impl FixupCounts {
+    /// The counts of both.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self {
+            relaxed_got_loads: self.relaxed_got_loads + other.relaxed_got_loads,
+            got_loads: self.got_loads + other.got_loads,
+            plt_calls: self.plt_calls + other.plt_calls,
+        }
+    }
+}
+
 /// Final addresses of everything that the edges of one graph refer to.
 ///
 /// Implemented by the link driver over arrays; generic in the fixup code, so that it is inlined there.

@@ -5,5 +5,5 @@ mod object;
 mod refuse;
 
 pub(crate) use object::{
-    BuildOptions, GlobalKind, GlobalSymbol, Object, Resolution, Scratch, Standing, Wins,
+    BuildOptions, Findings, GlobalKind, GlobalSymbol, Object, Resolution, Scratch, Standing, Wins,
 };

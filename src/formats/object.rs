@@ -61,14 +61,19 @@ pub(crate) struct BuildOptions {
     pub(crate) keep_debug: bool,
 }
 
-/// Buffers that one thread reuses for every object it builds.
+/// Buffers that one thread reuses for every object it builds, and what it has to say about the last one.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
     /// Block of each section, or one of the markers in `elf::build`.
     pub(crate) block_of_section: Vec<u32>,
+    pub(crate) findings: Findings,
+}
+
+/// What building finds out about objects besides their graphs.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
     /// Strong definitions that another strong one beat: the object, and the name's id.
     pub(crate) duplicates: Vec<(Arc<str>, u32)>,
-    /// Warnings about the objects built so far.
     pub(crate) warnings: Vec<Warning>,
 }
 
@@ -154,13 +159,10 @@ impl<'data> Object<'data> {
 
     /// Calls `visit` for every symbol that takes part in the resolution of names, in the order of the symbol table.
     #[inline]
-    pub(crate) fn for_each_global(
-        &self,
-        mut visit: impl FnMut(&GlobalSymbol<'data>) -> Result<()>,
-    ) -> Result<()> {
+    pub(crate) fn for_each_global(&self, visit: impl FnMut(GlobalSymbol<'data>) -> Result<()>) -> Result<()> {
         match self {
             Self::Elf(object) => elf::for_each_global(object, visit),
-            Self::Graph(graph) => graph_globals(graph).try_for_each(|global| visit(&global)),
+            Self::Graph(graph) => graph_globals(graph).try_for_each(visit),
         }
     }
 
@@ -231,7 +233,7 @@ pub(crate) fn settle(
     }
     let is_strong = symbol.linkage() == Linkage::Strong && symbol.kind != SymbolKind::Discarded;
     if is_strong && standing == Standing::LosesToStrong {
-        scratch.duplicates.push((object.clone(), symbol.global));
+        scratch.findings.duplicates.push((object.clone(), symbol.global));
     }
     symbol.kind = SymbolKind::External;
 }

@@ -166,24 +166,6 @@ impl<'graph> Edges<'graph> {
             }
         }
     }
-
-    /// Calls `visit` for every edge until it fails. The encoding is looked at once, not for every edge.
-    #[inline(always)]
-    pub fn try_for_each_edge<E>(self, mut visit: impl FnMut(Edge) -> Result<(), E>) -> Result<(), E> {
-        match self.inner {
-            Inner::Rela { table, kinds } => {
-                for rela in table {
-                    visit(decode_rela(rela, kinds))?;
-                }
-            }
-            Inner::Owned(edges) => {
-                for edge in edges {
-                    visit(*edge)?;
-                }
-            }
-        }
-        Ok(())
-    }
 }
 
 impl Iterator for Edges<'_> {

@@ -5,26 +5,17 @@
 //! archive given before the object that needs it is found, and archives that need each other work. A shared library
 //! given before an archive keeps the archive's member of the same name from being loaded.
 
-use super::archive::defined_symbols;
+use super::archive::{Member, defined_symbols};
+use super::input::{Input, Members, Origin};
 use super::linker_script::{self, ScriptInput};
 use super::search::Preference;
 use super::{Archive, InputFile, InputKind, InputStore, LibrarySearch, SharedLibrary, classify};
-use crate::base::{Error, Place, Result};
-use crate::link::Batch;
+use crate::base::{Error, Place, Result, Workers};
+use crate::link::{Batch, NameHasher, Prepared};
 use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// Which members of an archive are linked.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Members {
-    /// Those that define a name which is referred to and not defined otherwise.
-    #[default]
-    Needed,
-    /// All of them.
-    All,
-}
 
 /// How an input is added.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -106,32 +97,67 @@ impl<'data> Loader<'data> {
         &mut self.batch
     }
 
+    /// Adds inputs in their order: files are opened and objects parsed by the workers, names are resolved in the order
+    /// of the inputs. `each` hears how each input went.
+    pub fn add_inputs(
+        &mut self,
+        inputs: &[Input],
+        workers: &Workers,
+        mut each: impl FnMut(&Input, Result<()>) + Send,
+    ) {
+        let (store, hasher) = (self.store, self.batch.name_hasher());
+        let open = |input: &Input| match &input.origin {
+            Origin::File(path) => Some(Opened::open(store, &hasher, path)),
+            Origin::Library(_) => None,
+        };
+        workers.pipeline(inputs, open, |input, opened| {
+            let options = AddOptions { members: input.members, hidden: input.hidden };
+            let outcome = match (opened, &input.origin) {
+                (Some(opened), _) => opened.and_then(|opened| self.add_opened(opened, options, workers, 0)),
+                (None, Origin::File(path)) => self.add_file(path, options),
+                (None, Origin::Library(name)) => self.add_library(name, options),
+            };
+            each(input, outcome);
+        });
+    }
+
     /// Adds a file: an object, an archive, a shared library or a linker script.
     ///
     /// # Errors
     /// The file cannot be read, or is none of these, or malformed.
     pub fn add_file(&mut self, path: &Path, options: AddOptions) -> Result<()> {
-        let file = self.store.add(InputFile::open(path)?);
-        self.add_opened(file, options, 0)
+        let opened = Opened::open(self.store, &self.batch.name_hasher(), path)?;
+        self.add_opened(opened, options, &Workers::none(), 0)
     }
 
-    /// Adds the library that `-l name` stands for.
+    /// Adds the library that `-l name` stands for. What is to be hidden cannot come from a shared library, so that only
+    /// archives are searched for then.
     ///
     /// # Errors
     /// It is not found, or as for [`Self::add_file`].
     pub fn add_library(&mut self, name: &str, options: AddOptions) -> Result<()> {
-        let path = self.search.find(name, Preference::SharedFirst)?;
+        let preference = if options.hidden { Preference::StaticOnly } else { Preference::SharedFirst };
+        let path = self.search.find(name, preference)?;
         self.add_file(&path, options)
     }
 
-    fn add_opened(&mut self, file: &'data InputFile, options: AddOptions, depth: u32) -> Result<()> {
+    fn add_opened(
+        &mut self,
+        opened: Opened<'data>,
+        options: AddOptions,
+        workers: &Workers,
+        depth: u32,
+    ) -> Result<()> {
         self.position += 1;
-        match classify(file.bytes()) {
-            kind if kind.is_object() => {
+        let (file, kind) = match opened {
+            Opened::Object(object) => {
                 self.batch.set_hidden(options.hidden);
-                self.batch.add_object(Arc::clone(file.name()), file.bytes())
+                return self.batch.admit(object);
             }
-            InputKind::Archive | InputKind::ThinArchive => self.add_archive(file, options),
+            Opened::Other(file, kind) => (file, kind),
+        };
+        match kind {
+            InputKind::Archive | InputKind::ThinArchive => self.add_archive(file, options, workers),
             InputKind::ElfShared { .. } => {
                 self.add_shared(file);
                 Ok(())
@@ -167,33 +193,33 @@ impl<'data> Loader<'data> {
                 (Err(_), ScriptInput::Path(_) | ScriptInput::Library(_)) if entry.as_needed => continue,
                 (Err(error), _) => return Err(error),
             };
-            let file = self.store.add(InputFile::open(&path)?);
-            self.add_opened(file, options, depth + 1)?;
+            let opened = Opened::open(self.store, &self.batch.name_hasher(), &path)?;
+            self.add_opened(opened, options, &Workers::none(), depth + 1)?;
         }
         Ok(())
     }
 
-    fn add_archive(&mut self, file: &'data InputFile, options: AddOptions) -> Result<()> {
+    fn add_archive(&mut self, file: &'data InputFile, options: AddOptions, workers: &Workers) -> Result<()> {
         let archive = Archive::parse(file)?;
         match options.members {
-            Members::All => self.add_all_members(&archive, options.hidden),
+            Members::All => self.add_all_members(&archive, options.hidden, workers),
             Members::Needed => self.add_lazy_members(archive, options.hidden),
         }
     }
 
-    fn add_all_members(&mut self, archive: &Archive<'data>, hidden: bool) -> Result<()> {
-        for member in archive.members() {
-            let member = member?;
-            let bytes = match member.open()? {
-                Some(file) => self.store.add(file).bytes(),
-                None => member.bytes().unwrap_or(&[]),
-            };
-            if member.is_linkable(bytes)? {
-                self.batch.set_hidden(hidden);
-                self.batch.add_object(member.display_name(), bytes)?;
+    fn add_all_members(&mut self, archive: &Archive<'data>, hidden: bool, workers: &Workers) -> Result<()> {
+        let members = archive.members().collect::<Result<Vec<_>>>()?;
+        let (store, hasher) = (self.store, self.batch.name_hasher());
+        self.batch.set_hidden(hidden);
+        let mut outcome = Ok(());
+        let prepare = |member: &Member<'data>| prepare_member(store, &hasher, member);
+        workers.pipeline(&members, prepare, |_, prepared| {
+            if outcome.is_ok() {
+                outcome =
+                    prepared.and_then(|object| object.map_or(Ok(()), |object| self.batch.admit(object)));
             }
-        }
-        Ok(())
+        });
+        outcome
     }
 
     fn add_lazy_members(&mut self, archive: Archive<'data>, hidden: bool) -> Result<()> {
@@ -217,10 +243,7 @@ impl<'data> Loader<'data> {
     fn scan_members(&mut self, archive: &Archive<'data>, numbers: &mut MemberNumbers) -> Result<()> {
         for member in archive.members() {
             let member = member?;
-            let bytes = match member.open()? {
-                Some(file) => self.store.add(file).bytes(),
-                None => member.bytes().unwrap_or(&[]),
-            };
+            let bytes = member_bytes(self.store, &member)?;
             let number = numbers.number(&mut self.members, member.file_offset());
             let (place, batch) = (Place::file(member.display_name()), &mut self.batch);
             defined_symbols(&place, bytes, |name| batch.add_lazy(name, number))?;
@@ -251,15 +274,11 @@ impl<'data> Loader<'data> {
         let member = home.archive.member(offset)?;
         let hidden = home.hidden;
         self.members[number as usize].loaded = true;
-        let bytes = match member.open()? {
-            Some(file) => self.store.add(file).bytes(),
-            None => member.bytes().unwrap_or(&[]),
-        };
-        if !member.is_linkable(bytes)? {
+        let Some(object) = prepare_member(self.store, &self.batch.name_hasher(), &member)? else {
             return Ok(());
-        }
+        };
         self.batch.set_hidden(hidden);
-        self.batch.add_object(member.display_name(), bytes)
+        self.batch.admit(object)
     }
 
     fn earlier_library_defines(&self, name: &[u8], position: u32) -> bool {
@@ -270,6 +289,43 @@ impl<'data> Loader<'data> {
         });
         exports.any(|library| library.find(name, None).is_some())
     }
+}
+
+/// A file as far as it can be looked at on its own.
+enum Opened<'data> {
+    Object(Prepared<'data>),
+    Other(&'data InputFile, InputKind),
+}
+
+impl<'data> Opened<'data> {
+    fn open(store: &'data InputStore, hasher: &NameHasher, path: &Path) -> Result<Self> {
+        let file = store.add(InputFile::open(path)?);
+        let kind = classify(file.bytes());
+        if !kind.is_object() {
+            return Ok(Self::Other(file, kind));
+        }
+        Prepared::parse(hasher, Arc::clone(file.name()), file.bytes()).map(Self::Object)
+    }
+}
+
+/// The object that a member is; none if it is something to be left out.
+fn prepare_member<'data>(
+    store: &'data InputStore,
+    hasher: &NameHasher,
+    member: &Member<'data>,
+) -> Result<Option<Prepared<'data>>> {
+    let bytes = member_bytes(store, member)?;
+    if !member.is_linkable(bytes)? {
+        return Ok(None);
+    }
+    Prepared::parse(hasher, member.display_name(), bytes).map(Some)
+}
+
+fn member_bytes<'data>(store: &'data InputStore, member: &Member<'data>) -> Result<&'data [u8]> {
+    Ok(match member.open()? {
+        Some(file) => store.add(file).bytes(),
+        None => member.bytes().unwrap_or(&[]),
+    })
 }
 
 /// Numbers the members of one archive. Symbol tables list a member's names next to each other.

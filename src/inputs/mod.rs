@@ -2,6 +2,7 @@
 
 pub mod archive;
 mod file;
+mod input;
 pub mod linker_script;
 mod loader;
 pub mod magic;
@@ -11,7 +12,8 @@ mod store;
 
 pub use archive::Archive;
 pub use file::InputFile;
-pub use loader::{AddOptions, Loaded, Loader, Members};
+pub use input::{Input, Members, Origin};
+pub use loader::{AddOptions, Loaded, Loader};
 pub use magic::{InputKind, classify};
 pub use search::LibrarySearch;
 pub use shared_library::SharedLibrary;

@@ -1,12 +1,11 @@
 //! The owner of opened files: objects are linked from the bytes it keeps.
 
 use super::InputFile;
-use typed_arena::Arena;
 
-/// Keeps opened files for as long as graphs borrow their bytes.
+/// Keeps opened files for as long as graphs borrow their bytes. Several threads can add files at a time.
 #[derive(Default)]
 pub struct InputStore {
-    files: Arena<InputFile>,
+    files: boxcar::Vec<InputFile>,
 }
 
 impl InputStore {
@@ -18,12 +17,13 @@ impl InputStore {
 
     /// Takes a file in.
     pub fn add(&self, file: InputFile) -> &InputFile {
-        self.files.alloc(file)
+        let index = self.files.push(file);
+        &self.files[index]
     }
 }
 
 impl std::fmt::Debug for InputStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("InputStore").field("files", &self.files.len()).finish()
+        f.debug_struct("InputStore").field("files", &self.files.count()).finish()
     }
 }

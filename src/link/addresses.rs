@@ -7,6 +7,7 @@ use super::image::{Image, SLOT};
 use super::layout::MERGED;
 use super::merging::Merging;
 use crate::arch::{self, Targets};
+use crate::base::Workers;
 use crate::graph::symbol::NO_GLOBAL;
 use crate::graph::{LinkGraph, Symbol, SymbolFlags, SymbolId, SymbolKind};
 use std::collections::HashMap;
@@ -21,11 +22,11 @@ pub(crate) struct Addresses<'a, 'data> {
     pub(crate) entries: &'a Entries,
     pub(crate) image: &'a Image<'data>,
     pub(crate) merging: &'a Merging<'data>,
-    /// The address of each name.
+    /// The address of each name, once they are [resolved](Self::resolve_names).
     pub(crate) of_global: Vec<u64>,
     pub(crate) got_base: u64,
     pub(crate) plt_base: u64,
-    plt_entry_size: u64,
+    pub(crate) plt_entry_size: u64,
 }
 
 impl<'a, 'data> Addresses<'a, 'data> {
@@ -38,7 +39,7 @@ impl<'a, 'data> Addresses<'a, 'data> {
         merging: &'a Merging<'data>,
     ) -> Self {
         let image_graph = &graphs[image.index as usize];
-        let mut addresses = Self {
+        Self {
             graphs,
             globals,
             externals,
@@ -49,9 +50,13 @@ impl<'a, 'data> Addresses<'a, 'data> {
             got_base: image_graph.blocks[image.got.index()].address.0,
             plt_base: image.plt.map_or(0, |block| image_graph.blocks[block.index()].address.0),
             plt_entry_size: arch::plt_entry_size(image_graph.architecture) as u64,
-        };
-        addresses.of_global = (0..globals.len() as u32).map(|id| addresses.address_of_global(id)).collect();
-        addresses
+        }
+    }
+
+    /// Finds out the address of each name.
+    pub(crate) fn resolve_names(&mut self, workers: &Workers) {
+        let names = 0..self.globals.len() as u32;
+        self.of_global = workers.map(names, |id| self.address_of_global(id));
     }
 
     fn address_of_global(&self, id: GlobalId) -> u64 {

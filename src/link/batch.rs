@@ -1,6 +1,7 @@
 //! The inputs of one link: parsed objects, their names resolved as they come in.
 
-use super::globals::{Globals, MAX_OBJECTS, NameIds, Rank, SymbolRef, seen};
+use super::globals::{Globals, MAX_OBJECTS, NameHasher, NameIds, Rank, SymbolRef, seen};
+use super::prepared::{HashedSymbol, Prepared};
 use crate::base::{Error, Place, Result};
 use crate::formats::{GlobalKind, Object};
 use crate::graph::{Architecture, LinkGraph};
@@ -39,7 +40,8 @@ impl<'data> Batch<'data> {
     /// If the file is not a relocatable object of a supported kind, or malformed, or of another architecture than the
     /// objects before it.
     pub fn add_object(&mut self, name: impl Into<Arc<str>>, data: &'data [u8]) -> Result<()> {
-        self.add(Object::parse(name.into(), data)?)
+        let prepared = Prepared::parse(&self.name_hasher(), name.into(), data)?;
+        self.admit(prepared)
     }
 
     /// Adds a graph that the caller made.
@@ -47,7 +49,8 @@ impl<'data> Batch<'data> {
     /// # Errors
     /// If it is of another architecture than the objects before it.
     pub fn add_graph(&mut self, graph: LinkGraph<'data>) -> Result<()> {
-        self.add(Object::Graph(Box::new(graph)))
+        let prepared = Prepared::new(&self.name_hasher(), Object::Graph(Box::new(graph)))?;
+        self.admit(prepared)
     }
 
     /// The architecture of the objects, if there is one.
@@ -133,20 +136,27 @@ impl<'data> Batch<'data> {
         }
     }
 
-    fn add(&mut self, object: Object<'data>) -> Result<()> {
-        self.check_architecture(&object)?;
+    /// What hashes names for this batch: objects can be [prepared](Prepared) by several threads.
+    pub(crate) fn name_hasher(&self) -> NameHasher {
+        self.globals.hasher()
+    }
+
+    /// Adds a prepared object: its names are resolved.
+    pub(crate) fn admit(&mut self, prepared: Prepared<'data>) -> Result<()> {
+        let object = &prepared.object;
+        self.check_architecture(object)?;
         self.has_versions |= object.has_versions();
         let index = self.objects.len();
         if index >= MAX_OBJECTS {
             return Err(Error::invalid("too many objects in one link", None));
         }
-        self.ids.add(&mut self.globals, &object)?;
+        self.ids.add(&mut self.globals, &prepared)?;
         self.claim_groups(index);
-        self.claim_symbols(index, &object)?;
+        self.claim_symbols(index, &prepared);
         if self.in_harness {
             self.harness.push(index as u32);
         }
-        self.objects.push(object);
+        self.objects.push(prepared.object);
         Ok(())
     }
 
@@ -172,7 +182,8 @@ impl<'data> Batch<'data> {
         }
     }
 
-    fn claim_symbols(&mut self, index: usize, object: &Object<'data>) -> Result<()> {
+    fn claim_symbols(&mut self, index: usize, prepared: &Prepared<'data>) {
+        let Prepared { object, symbols } = prepared;
         let (globals, first) = (&self.globals, object.first_global());
         let kept: Vec<bool> =
             self.ids.groups(index).iter().map(|&id| globals.owns_group(id, index as u32)).collect();
@@ -190,7 +201,7 @@ impl<'data> Batch<'data> {
         }
         let ids = self.ids.symbols(index);
         let wanted = &mut self.wanted_lazy;
-        object.for_each_global(|global| {
+        for HashedSymbol { global, .. } in symbols {
             let id = ids[(global.symbol - first) as usize];
             let lost = any_discarded && discarded.get(global.section as usize).copied().unwrap_or(false);
             globals.claim_symbol(id, index as u32, global, lost);
@@ -204,7 +215,6 @@ impl<'data> Batch<'data> {
             {
                 wanted.push(id);
             }
-            Ok(())
-        })
+        }
     }
 }

@@ -16,18 +16,19 @@ use super::linked::Linked;
 use super::linker_symbols::{define_linker_symbols, set_linker_symbols};
 use super::liveness::Liveness;
 use super::mark::{self, Extent, GraphFrames, Marks, Roots, need};
-use super::memory::divide;
+use super::memory::{GraphMemory, divide};
 use super::merging::Merging;
 use super::naming::{bind_versions, check_duplicates, define_aliases, intern_new_names};
 use super::plugin::Plugin;
 use super::resolver::Resolver;
 use super::stats::{LinkStats, Stopwatch};
-use super::tables::write_tables;
+use super::tables::{set_tables, tables};
 use crate::alloc::{InFlightAllocation, LayoutRequest, MemoryManager, Placement};
 use crate::arch::FixupCounts;
-use crate::base::{ExecutorAddr, Result};
-use crate::formats::{BuildOptions, Object, Resolution, Scratch};
+use crate::base::{ExecutorAddr, Result, Workers};
+use crate::formats::{BuildOptions, Findings, Object, Resolution, Scratch};
 use crate::graph::{Architecture, BlockId, LinkGraph, SectionFlags, SymbolFlags};
+use smallvec::SmallVec;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::atomic::Ordering::Relaxed;
@@ -61,11 +62,19 @@ pub struct LinkOptions {
     pub undefined: UndefinedPolicy,
     /// Names to keep besides what the objects export.
     pub keep: Vec<Vec<u8>>,
+    /// Who does the work.
+    pub workers: Workers,
 }
 
 impl Default for LinkOptions {
     fn default() -> Self {
-        Self { dead_strip: true, keep_debug: false, undefined: UndefinedPolicy::Refuse, keep: Vec::new() }
+        Self {
+            dead_strip: true,
+            keep_debug: false,
+            undefined: UndefinedPolicy::Refuse,
+            keep: Vec::new(),
+            workers: Workers::none(),
+        }
     }
 }
 
@@ -84,10 +93,10 @@ pub fn link<'data>(
     // Names and COMDAT groups were resolved as objects came in; what lost never becomes a block.
     let Batch { objects, mut globals, ids, mut aliases, has_versions, harness, .. } = batch;
     let object_count = objects.len();
-    let mut scratch = Scratch::default();
-    let mut graphs = build(objects, &globals, &ids, &harness, options, &mut scratch)?;
-    scratch.duplicates.extend(settle_locals(&mut graphs, &globals, &harness));
-    check_duplicates(&graphs, &globals, &scratch)?;
+    let workers = &options.workers;
+    let Built { mut graphs, mut findings } = build(objects, &globals, &ids, &harness, options)?;
+    findings.duplicates.extend(settle_locals(&mut graphs, &globals, &harness));
+    check_duplicates(&graphs, &globals, &findings.duplicates)?;
     if has_versions {
         bind_versions(&globals);
     }
@@ -101,12 +110,12 @@ pub fn link<'data>(
     }
     intern_new_names(&mut graphs, &mut globals);
     verify(&graphs)?;
-    let frames = graphs.iter_mut().map(GraphFrames::read).collect::<Result<Vec<_>>>()?;
+    let frames = workers.try_map(&mut graphs[..], GraphFrames::read)?;
     watch.lap("call frames");
 
     // From here on it is known what is live and what it needs; dead blocks are not looked at again.
     let roots = if options.dead_strip { Roots::Exported(&keep) } else { Roots::All };
-    let marks = mark::mark(&graphs, &frames, &globals, roots, extent(&graphs))?;
+    let marks = mark::mark(&graphs, &frames, &globals, roots, extent(&graphs), workers)?;
     set_live(&mut graphs, &marks.live, context);
     for graph in &mut graphs {
         run_plugins(context, |plugin| plugin.post_prune(graph))?;
@@ -144,7 +153,7 @@ pub fn link<'data>(
     place_near(&mut image, &globals, &externals, &mut needs, reaches);
     let entries = Entries::new(&needs, local_needs);
     image.add_entries(&entries, &graphs, &globals);
-    let merging = Merging::new(&mut graphs, &live, &mut image)?;
+    let merging = Merging::new(&mut graphs, &live, &mut image, workers)?;
     let plans = plan_frames(&frames, &live);
     add_frame_terminator(&mut image, &plans);
     add_fragment_frames(&mut image, &graphs, &live);
@@ -153,26 +162,30 @@ pub fn link<'data>(
     watch.lap("tables");
 
     // From here on every address is fixed.
-    let mut layout =
-        layout::lay_out(&mut graphs, &live, &frames, &plans, &image, context.manager.granularity())?;
+    let granularity = context.manager.granularity();
+    let mut layout = layout::lay_out(&mut graphs, &live, &frames, &plans, &image, granularity, workers)?;
     let requests = layout.requests(near);
     let mut allocation = context.manager.allocate(&LayoutRequest { name: "image", segments: &requests })?;
-    layout.set_addresses(allocation.segments(), &mut graphs, &live)?;
+    layout.set_addresses(allocation.segments(), &mut graphs, &live, workers)?;
     set_linker_symbols(&image, &globals, &mut graphs, &layout);
     watch.lap("layout");
     for graph in &mut graphs {
         run_plugins(context, |plugin| plugin.pre_fixup(graph))?;
     }
     verify(&graphs)?;
-    write_tables(&image, &mut graphs, &globals, &externals, &entries, &merging, &layout)?;
-    watch.lap("write tables");
+    let mut addresses = Addresses::new(&graphs, &globals, &externals, &entries, &image, &merging);
+    addresses.resolve_names(workers);
+    let tables = tables(&addresses, &layout)?;
+    let of_global = addresses.of_global;
+    set_tables(&mut graphs[image.index as usize], tables);
+    let addresses =
+        Addresses { of_global, ..Addresses::new(&graphs, &globals, &externals, &entries, &image, &merging) };
+    watch.lap("addresses");
 
     // From here on working memory holds the image, fixed up.
-    let addresses = Addresses::new(&graphs, &globals, &externals, &entries, &image, &merging);
-    watch.lap("addresses");
     let applying =
         Applying { addresses: &addresses, layout: &layout, live: &live, frames: &frames, plans: &plans };
-    let counts = apply(&applying, allocation.as_mut())?;
+    let counts = apply(&applying, allocation.as_mut(), workers)?;
     watch.lap("copy and fix up");
 
     let (init, request) = finish(&applying, context, allocation.as_mut())?;
@@ -201,9 +214,14 @@ pub fn link<'data>(
         graphs,
         globals,
         init,
-        warnings: scratch.warnings,
+        warnings: findings.warnings,
         stats,
     })
+}
+
+struct Built<'data> {
+    graphs: Vec<LinkGraph<'data>>,
+    findings: Findings,
 }
 
 fn build<'data>(
@@ -212,20 +230,27 @@ fn build<'data>(
     ids: &super::globals::NameIds,
     harness: &[u32],
     options: &LinkOptions,
-    scratch: &mut Scratch,
-) -> Result<Vec<LinkGraph<'data>>> {
+) -> Result<Built<'data>> {
     let build_options = BuildOptions { keep_debug: options.keep_debug };
-    let mut graphs = Vec::with_capacity(objects.len() + 1);
-    let mut kept_groups = Vec::new();
-    for (index, object) in objects.into_iter().enumerate() {
-        let number = index as u32;
-        kept_groups.clear();
-        kept_groups.extend(ids.groups(index).iter().map(|&id| globals.owns_group(id, number)));
+    let build_one = |scratch: &mut Scratch, (number, object): (u32, Object<'data>)| {
+        let index = number as usize;
+        let kept_groups: SmallVec<[bool; 64]> =
+            ids.groups(index).iter().map(|&id| globals.owns_group(id, number)).collect();
         let wins = ObjectWins { globals, object: number, harness: harness.binary_search(&number).is_ok() };
         let resolution = Resolution { ids: ids.symbols(index), wins: &wins, kept_groups: &kept_groups };
-        graphs.push(object.build(resolution, build_options, scratch)?);
+        let graph = object.build(resolution, build_options, scratch)?;
+        Ok((graph, std::mem::take(&mut scratch.findings)))
+    };
+    let numbered: Vec<_> = (0u32..).zip(objects).collect();
+    let built = options.workers.try_map_init(numbered, Scratch::default, build_one)?;
+    let mut graphs = Vec::with_capacity(built.len() + 1);
+    let mut all = Findings::default();
+    for (graph, mut findings) in built {
+        graphs.push(graph);
+        all.duplicates.append(&mut findings.duplicates);
+        all.warnings.append(&mut findings.warnings);
     }
-    Ok(graphs)
+    Ok(Built { graphs, findings: all })
 }
 
 pub(super) fn run_plugins(
@@ -330,12 +355,18 @@ fn add_copies<'data>(
     names.into_iter().for_each(|(id, address)| image.define_in_copy(globals, id, address));
 }
 
-fn apply(applying: &Applying<'_, '_>, allocation: &mut dyn InFlightAllocation) -> Result<FixupCounts> {
-    let mut memory = divide(applying.layout, allocation.working_memory());
-    let mut counts = FixupCounts::default();
-    let mut buffer = Vec::new();
-    for (index, memory) in (0u32..).zip(&mut memory) {
-        applying.apply_graph(index, memory, &mut buffer, &mut counts)?;
-    }
-    Ok(counts)
+fn apply(
+    applying: &Applying<'_, '_>,
+    allocation: &mut dyn InFlightAllocation,
+    workers: &Workers,
+) -> Result<FixupCounts> {
+    let memory = divide(applying.layout, allocation.working_memory());
+    let numbered: Vec<_> = (0u32..).zip(memory).collect();
+    let apply_one = |buffer: &mut Vec<u64>, (index, mut memory): (u32, GraphMemory<'_>)| {
+        let mut counts = FixupCounts::default();
+        applying.apply_graph(index, &mut memory, buffer, &mut counts)?;
+        Ok(counts)
+    };
+    let counts = workers.try_map_init(numbered, Vec::new, apply_one)?;
+    Ok(counts.into_iter().fold(FixupCounts::default(), FixupCounts::plus))
 }

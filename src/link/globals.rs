@@ -3,7 +3,9 @@
 //! Names get ids in the order they are first seen. Which definition wins is a minimum over packed keys, so that objects
 //! can claim their definitions in any order, from several threads.
 
-use crate::formats::{GlobalKind, GlobalSymbol, Object, Standing, Wins};
+use super::prepared::{HashedSymbol, Prepared};
+use crate::base::Result;
+use crate::formats::{GlobalKind, GlobalSymbol, Standing, Wins};
 use crate::graph::{Linkage, Scope};
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
@@ -61,12 +63,25 @@ fn pack(rank: Rank, at: SymbolRef) -> u64 {
 /// The table of names.
 #[derive(Debug, Default)]
 pub(crate) struct Globals<'data> {
-    hasher: RandomState,
+    hasher: NameHasher,
     table: HashTable<Slot>,
     names: Vec<Cow<'data, [u8]>>,
     winners: Vec<AtomicU64>,
     group_owners: Vec<AtomicU32>,
     seen: Vec<AtomicU8>,
+}
+
+/// Hashes names for one table; threads can do so before the table is touched.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct NameHasher(RandomState);
+
+impl NameHasher {
+    #[inline]
+    pub(crate) fn hash(&self, name: &[u8]) -> u64 {
+        let mut hasher = self.0.build_hasher();
+        hasher.write(name);
+        hasher.finish()
+    }
 }
 
 /// The upper half of the hash stands beside the id, so that most misses and all growth stay within the table.
@@ -85,11 +100,21 @@ impl<'data> Globals<'data> {
         &self.names[id as usize]
     }
 
+    /// What hashes names for this table.
+    pub(crate) fn hasher(&self) -> NameHasher {
+        self.hasher.clone()
+    }
+
     /// The id of a name, new if need be.
-    #[inline]
     #[expect(clippy::ptr_arg, reason = "borrowed names stay borrowed")]
     pub(crate) fn intern(&mut self, name: &Cow<'data, [u8]>) -> GlobalId {
-        let hash = self.hash(name);
+        self.intern_hashed(name, self.hasher.hash(name))
+    }
+
+    /// As [`Self::intern`], with the name's hash by [`Self::hasher`].
+    #[inline]
+    #[expect(clippy::ptr_arg, reason = "borrowed names stay borrowed")]
+    fn intern_hashed(&mut self, name: &Cow<'data, [u8]>, hash: u64) -> GlobalId {
         let names = &self.names;
         let same = |slot: &Slot| slot.hash == hash && *names[slot.id as usize] == **name;
         match self.table.entry(hash, same, |slot| slot.hash) {
@@ -108,16 +133,9 @@ impl<'data> Globals<'data> {
 
     /// The id of a name that some object mentions.
     pub(crate) fn find(&self, name: &[u8]) -> Option<GlobalId> {
-        let hash = self.hash(name);
+        let hash = self.hasher.hash(name);
         let same = |slot: &Slot| slot.hash == hash && *self.names[slot.id as usize] == *name;
         self.table.find(hash, same).map(|slot| slot.id)
-    }
-
-    #[inline]
-    fn hash(&self, name: &[u8]) -> u64 {
-        let mut hasher = self.hasher.build_hasher();
-        hasher.write(name);
-        hasher.finish()
     }
 
     /// The definition that wins a name, so far.
@@ -251,17 +269,17 @@ impl NameIds {
     pub(crate) fn add<'data>(
         &mut self,
         globals: &mut Globals<'data>,
-        object: &Object<'data>,
-    ) -> crate::base::Result<()> {
+        object: &Prepared<'data>,
+    ) -> Result<()> {
+        let Prepared { object, symbols } = object;
         let start = self.symbols.len();
         self.starts.push((start as u32, self.groups.len() as u32));
         let first = object.first_global();
         self.symbols.resize(start + object.global_count(), u32::MAX);
         let ids = &mut self.symbols[start..];
-        object.for_each_global(|global| {
-            ids[(global.symbol - first) as usize] = globals.intern(&global.name);
-            Ok(())
-        })?;
+        for HashedSymbol { hash, global } in symbols {
+            ids[(global.symbol - first) as usize] = globals.intern_hashed(&global.name, *hash);
+        }
         for group in 0..object.group_count() {
             let (symbol, name) = object.group_signature(group)?;
             let known = symbol.checked_sub(first).and_then(|index| ids.get(index as usize)).copied();

@@ -9,9 +9,10 @@ use super::image::Image;
 use super::liveness::Liveness;
 use super::mark::GraphFrames;
 use crate::alloc::{Granularity, Placement, SegmentPlacement, SegmentRequest};
-use crate::base::{AddrRange, Error, ExecutorAddr, Result};
+use crate::base::{AddrRange, Error, ExecutorAddr, Result, Workers};
 use crate::graph::{BlockId, LinkGraph, SectionFlags};
 use crate::passes::eh_frame::EhFramePlan;
+use smallvec::SmallVec;
 use std::borrow::Cow;
 
 /// How many regular groups there are: with content and zero-filled, per class.
@@ -40,6 +41,9 @@ pub(crate) struct Special {
     /// Offset in the segment.
     pub(crate) offset: u64,
 }
+
+/// What one graph gives to the layout: its chunks, and the blocks whose place the batch decides.
+type PlacedGraph = ([Chunk; REGULAR], SmallVec<[Special; 2]>);
 
 /// One segment with its parts.
 #[derive(Clone, Debug)]
@@ -95,11 +99,15 @@ pub(crate) fn lay_out(
     plans: &[Vec<EhFramePlan>],
     image: &Image<'_>,
     granularity: Granularity,
+    workers: &Workers,
 ) -> Result<Layout> {
     let mut layout = Layout { names: bounded_names(graphs), granularity, ..Layout::default() };
-    for (index, graph) in (0u32..).zip(graphs.iter_mut()) {
-        let chunks = layout.place_graph(index, graph, live, image)?;
+    let numbered: Vec<_> = (0u32..).zip(graphs.iter_mut()).collect();
+    let place = |(index, graph): (u32, &mut LinkGraph<'_>)| layout.place_graph(index, graph, live, image);
+    let placed = workers.try_map(numbered, place)?;
+    for (chunks, specials) in placed {
         layout.chunks.push(chunks);
+        layout.specials.extend(specials);
     }
     layout.size_frames(frames, plans);
     layout.specials.sort_unstable();
@@ -125,13 +133,14 @@ fn bounded_names(graphs: &[LinkGraph<'_>]) -> Vec<Vec<u8>> {
 
 impl Layout {
     fn place_graph(
-        &mut self,
+        &self,
         index: u32,
         graph: &mut LinkGraph<'_>,
         live: &Liveness,
         image: &Image<'_>,
-    ) -> Result<[Chunk; REGULAR]> {
+    ) -> Result<PlacedGraph> {
         let mut chunks = [Chunk::default(); REGULAR];
+        let mut specials = SmallVec::new();
         for position in 0..graph.blocks.len() {
             let id = BlockId(position as u32);
             let block = &graph.blocks[position];
@@ -150,16 +159,7 @@ impl Layout {
             }
             if let Some((kind, key)) = special {
                 let (graph, size) = (index, block.size);
-                self.specials.push(Special {
-                    class,
-                    kind,
-                    key,
-                    graph,
-                    block: id,
-                    size,
-                    segment: 0,
-                    offset: 0,
-                });
+                specials.push(Special { class, kind, key, graph, block: id, size, segment: 0, offset: 0 });
                 continue;
             }
             let chunk = &mut chunks[regular_index(class, zero_fill)];
@@ -170,7 +170,7 @@ impl Layout {
             chunk.size = offset.checked_add(block.size).ok_or_else(too_large)?;
             chunk.alignment_log2 = chunk.alignment_log2.max(block.alignment_log2);
         }
-        Ok(chunks)
+        Ok((chunks, specials))
     }
 
     fn special(
@@ -324,6 +324,7 @@ impl Layout {
         placements: &[SegmentPlacement],
         graphs: &mut [LinkGraph<'_>],
         live: &Liveness,
+        workers: &Workers,
     ) -> Result<()> {
         // Blocks of size zero in a segment that is empty get an address of the image all the same.
         let image = placements.first().map_or(0, |placement| placement.address.0);
@@ -332,9 +333,9 @@ impl Layout {
             segment.address = placement.address;
             bases[segment.class as usize] = placement.address.0;
         }
-        for ((index, graph), chunks) in (0u32..).zip(graphs.iter_mut()).zip(&self.chunks) {
-            move_blocks(index, graph, chunks, &bases, live)?;
-        }
+        let numbered: Vec<_> = (0u32..).zip(graphs.iter_mut()).zip(&self.chunks).collect();
+        workers
+            .try_map(numbered, |((index, graph), chunks)| move_blocks(index, graph, chunks, &bases, live))?;
         for special in &self.specials {
             let base = self.segments.get(special.segment as usize).map_or(image, |segment| segment.address.0);
             let block = &mut graphs[special.graph as usize].blocks[special.block.index()];

@@ -4,11 +4,11 @@
 use super::globals::{GlobalId, Globals, SymbolRef, seen};
 use super::liveness::Liveness;
 use crate::arch;
-use crate::base::{Error, Result};
+use crate::base::{Error, Result, Workers};
 use crate::graph::symbol::NO_GLOBAL;
 use crate::graph::{
-    Block, BlockId, Edge, EdgeKind, KindFacts, Lifetime, LinkGraph, Request, Scope, SectionFlags,
-    SectionRole, SymbolFlags, SymbolId, SymbolKind,
+    Block, BlockId, Edge, EdgeKind, Lifetime, LinkGraph, Request, Scope, SectionFlags, SectionRole,
+    SymbolFlags, SymbolId, SymbolKind,
 };
 use crate::passes::bounds::{self, LinkerSymbol};
 use crate::passes::eh_frame::{self, EhFrame};
@@ -85,34 +85,40 @@ pub(crate) enum Extent {
     Far,
 }
 
-/// Walks the batch.
+/// Walks the batch: every graph's roots and all that they reach and nobody reached before, by one worker at a time.
+///
+/// # Errors
+/// Of all faults in the edges of live blocks, the one in the first graph, block and edge, whoever found it.
 pub(crate) fn mark(
     graphs: &[LinkGraph<'_>],
     frames: &[GraphFrames],
     globals: &Globals<'_>,
     roots: Roots<'_>,
     extent: Extent,
+    workers: &Workers,
 ) -> Result<Marks> {
-    let needs = (0..globals.len()).map(|_| AtomicU8::new(0)).collect();
-    let mut walk = Walk {
+    let ground = Ground {
         graphs,
         frames,
         globals,
         extent,
         live: Liveness::new(graphs),
-        needs,
-        local_needs: Vec::new(),
-        low: false,
-        edge_count: 0,
-        pending: Vec::new(),
+        needs: (0..globals.len()).map(|_| AtomicU8::new(0)).collect(),
         named: named_sections(graphs),
     };
-    walk.add_roots(roots);
-    while let Some((graph, block)) = walk.pending.pop() {
-        walk.visit(graph, block)?;
+    let indices = 0..graphs.len() as u32;
+    let mut walk =
+        workers.fold(indices, || Walk::new(&ground), |walk, index| walk.over(index, roots), Walk::merge);
+    if let Roots::Exported(names) = roots {
+        names.iter().for_each(|&id| _ = walk.reach_global(id));
+        walk.drain();
     }
-    let Walk { live, needs, local_needs, low, edge_count, .. } = walk;
-    Ok(Marks { live, needs, local_needs, low, edge_count })
+    let Walk { found, .. } = walk;
+    let Found { local_needs, low, edge_count, fault } = found;
+    match fault {
+        Some((_, error)) => Err(error),
+        None => Ok(Marks { live: ground.live, needs: ground.needs, local_needs, low, edge_count }),
+    }
 }
 
 /// The blocks of sections that `__start_NAME` and `__stop_NAME` can bound, by name.
@@ -133,19 +139,36 @@ fn named_sections<'a>(graphs: &'a [LinkGraph<'_>]) -> Vec<(&'a [u8], u32, BlockI
     named
 }
 
-struct Walk<'a, 'data> {
+/// What all walks share.
+struct Ground<'a, 'data> {
     graphs: &'a [LinkGraph<'data>],
     frames: &'a [GraphFrames],
     globals: &'a Globals<'data>,
     extent: Extent,
     live: Liveness,
     needs: Vec<AtomicU8>,
+    named: Vec<(&'a [u8], u32, BlockId)>,
+}
+
+/// One worker's walk.
+struct Walk<'a, 'data> {
+    ground: &'a Ground<'a, 'data>,
+    pending: Vec<(u32, BlockId)>,
+    found: Found,
+}
+
+/// What a walk found.
+#[derive(Default)]
+struct Found {
     local_needs: Vec<(SymbolRef, u8)>,
     low: bool,
     edge_count: u64,
-    pending: Vec<(u32, BlockId)>,
-    named: Vec<(&'a [u8], u32, BlockId)>,
+    /// The first fault, and where it is.
+    fault: Option<(FaultPosition, Error)>,
 }
+
+/// Graph, block and offset of a faulty edge.
+type FaultPosition = (u32, BlockId, u32);
 
 /// A scanned edge's target, as far as the batch knows it.
 enum Target {
@@ -159,24 +182,55 @@ enum Target {
     None,
 }
 
-impl<'a> Walk<'a, '_> {
-    fn add_roots(&mut self, roots: Roots<'_>) {
-        for (index, graph) in (0u32..).zip(self.graphs) {
-            for (id, block) in graph.blocks() {
-                let section = &graph.sections[block.section.index()];
-                let kept = roots == Roots::All || section.flags.contains(SectionFlags::KEEP);
-                if kept && section.lifetime != Lifetime::NoAlloc && section.role != SectionRole::EhFrame {
-                    self.push(index, id);
-                }
-            }
-            if roots != Roots::All {
-                self.add_exports(index, graph);
+impl<'a, 'data> Walk<'a, 'data> {
+    fn new(ground: &'a Ground<'a, 'data>) -> Self {
+        Self { ground, pending: Vec::new(), found: Found::default() }
+    }
+
+    fn merge(mut self, mut other: Self) -> Self {
+        self.found.local_needs.append(&mut other.found.local_needs);
+        self.found.low |= other.found.low;
+        self.found.edge_count += other.found.edge_count;
+        if let Some((position, error)) = other.found.fault {
+            self.note_fault(position, |_| error);
+        }
+        self
+    }
+
+    /// This walk, gone on from the roots of one more graph.
+    fn over(mut self, index: u32, roots: Roots<'_>) -> Self {
+        self.add_roots(index, roots);
+        self.drain();
+        self
+    }
+
+    /// Visits all that is pending, and what that reaches.
+    fn drain(&mut self) {
+        while let Some((graph, block)) = self.pending.pop() {
+            self.visit(graph, block);
+        }
+    }
+
+    /// Keeps the fault that comes first in the batch.
+    #[cold]
+    fn note_fault(&mut self, position: FaultPosition, describe: impl FnOnce(&'a LinkGraph<'data>) -> Error) {
+        if self.found.fault.as_ref().is_none_or(|(first, _)| position < *first) {
+            let graph = &self.ground.graphs[position.0 as usize];
+            self.found.fault = Some((position, describe(graph)));
+        }
+    }
+
+    fn add_roots(&mut self, index: u32, roots: Roots<'_>) {
+        let graph = &self.ground.graphs[index as usize];
+        for (id, block) in graph.blocks() {
+            let section = &graph.sections[block.section.index()];
+            let kept = roots == Roots::All || section.flags.contains(SectionFlags::KEEP);
+            if kept && section.lifetime != Lifetime::NoAlloc && section.role != SectionRole::EhFrame {
+                self.push(index, id);
             }
         }
-        if let Roots::Exported(names) = roots {
-            for &id in names {
-                self.reach_global(id);
-            }
+        if roots != Roots::All {
+            self.add_exports(index, graph);
         }
     }
 
@@ -185,7 +239,7 @@ impl<'a> Walk<'a, '_> {
             let exported = symbol.global != NO_GLOBAL
                 && symbol.kind == SymbolKind::Defined
                 && matches!(symbol.scope(), Scope::Default | Scope::Protected)
-                && self.globals.seen(symbol.global) & seen::HIDDEN == 0;
+                && self.ground.globals.seen(symbol.global) & seen::HIDDEN == 0;
             if (exported || symbol.flags.contains(SymbolFlags::KEEP)) && symbol.place().is_some() {
                 self.push(index, symbol.block);
             }
@@ -194,91 +248,83 @@ impl<'a> Walk<'a, '_> {
 
     #[inline]
     fn push(&mut self, graph: u32, block: BlockId) {
-        if self.live.mark(graph, block) {
+        if self.ground.live.mark(graph, block) {
             self.pending.push((graph, block));
         }
     }
 
-    fn visit(&mut self, index: u32, id: BlockId) -> Result<()> {
-        let graph = &self.graphs[index as usize];
+    fn visit(&mut self, index: u32, id: BlockId) {
+        let graph = &self.ground.graphs[index as usize];
         let block = &graph.blocks[id.index()];
         if block.edges.len() != 0 {
             let section = &graph.sections[block.section.index()];
             if section.lifetime == Lifetime::NoAlloc {
-                return Ok(());
+                return;
             }
-            self.scan(index, graph, id, block)?;
+            self.scan(index, graph, id, block);
         }
-        if let Some(frames) = self.frames.get(index as usize)
+        if let Some(frames) = self.ground.frames.get(index as usize)
             && !frames.frames.is_empty()
         {
-            self.visit_frames(index, graph, frames, id)?;
+            self.visit_frames(index, graph, frames, id);
         }
-        Ok(())
     }
 
-    fn scan(
-        &mut self,
-        index: u32,
-        graph: &'a LinkGraph<'_>,
-        id: BlockId,
-        block: &'a Block<'_>,
-    ) -> Result<()> {
-        self.edge_count += block.edges.len() as u64;
+    fn scan(&mut self, index: u32, graph: &'a LinkGraph<'data>, id: BlockId, block: &'a Block<'data>) {
+        self.found.edge_count += block.edges.len() as u64;
         let content = block.content.bytes();
-        let kinds = graph.kinds;
-        graph.edges_of(block).try_for_each_edge(|edge| {
-            let facts = kinds.get(edge.kind.index()).unwrap_or(&kinds[EdgeKind::UNKNOWN.index()]);
-            if edge.offset as usize + facts.width as usize > content.len() {
-                return Err(past_end(graph, id, &edge));
-            }
-            self.edge(index, graph, id, &edge, facts, content)
-        })
+        for edge in graph.edges_of(block) {
+            self.edge(index, graph, id, &edge, content);
+        }
     }
 
     #[inline(always)]
-    fn edge(
-        &mut self,
-        index: u32,
-        graph: &'a LinkGraph<'_>,
-        id: BlockId,
-        edge: &Edge,
-        facts: &KindFacts,
-        content: &[u8],
-    ) -> Result<()> {
-        let target = match self.target(index, graph, edge.target) {
-            Some(target) => target,
-            None => return Err(bad_target(graph, id, edge)),
-        };
-        self.low |= facts.low_address;
-        let needs = match target {
-            Target::Block { graph: home, block, indirect } => {
-                self.push(home, block);
-                let plain = !indirect
-                    && self.extent == Extent::Near
-                    && !matches!(facts.request, Request::Got | Request::RelaxableGot);
-                if plain {
-                    0
-                } else {
-                    let far = self.is_far(home, block);
-                    needs_inside(graph, edge, facts.request, indirect, far, content)
-                }
-            }
-            Target::Common => {
-                let far = self.extent != Extent::Near;
-                needs_inside(graph, edge, facts.request, false, far, content)
-            }
-            Target::Outside => needs_outside(facts.request),
-            // Without a symbol the address is zero, and needs an entry to be loaded from all the same.
-            Target::None => needs_outside(facts.request) & need::GOT,
+    fn edge(&mut self, index: u32, graph: &'a LinkGraph<'data>, id: BlockId, edge: &Edge, content: &[u8]) {
+        let kinds = graph.kinds;
+        let facts = kinds.get(edge.kind.index()).unwrap_or(&kinds[EdgeKind::UNKNOWN.index()]);
+        if edge.offset as usize + facts.width as usize > content.len() {
+            return self.note_fault((index, id, edge.offset), |graph| past_end(graph, id, edge));
+        }
+        let Some(target) = self.target(index, graph, edge.target) else {
+            return self.note_fault((index, id, edge.offset), |graph| bad_target(graph, id, edge));
         };
         if edge.kind == EdgeKind::UNKNOWN {
-            return Err(unknown_kind(graph, id, edge));
+            return self.note_fault((index, id, edge.offset), |graph| unknown_kind(graph, id, edge));
         }
+        self.found.low |= facts.low_address;
+        let needs = self.needs_of(graph, edge, target, facts.request, content);
         if needs != 0 {
             self.note_needs(index, graph, edge.target, needs);
         }
-        Ok(())
+    }
+
+    #[inline(always)]
+    fn needs_of(
+        &mut self,
+        graph: &LinkGraph<'_>,
+        edge: &Edge,
+        target: Target,
+        request: Request,
+        content: &[u8],
+    ) -> u8 {
+        let extent = self.ground.extent;
+        match target {
+            Target::Block { graph: home, block, indirect } => {
+                self.push(home, block);
+                let plain = !indirect
+                    && extent == Extent::Near
+                    && !matches!(request, Request::Got | Request::RelaxableGot);
+                if plain {
+                    return 0;
+                }
+                let far = self.is_far(home, block);
+                needs_inside(graph, edge, request, indirect, far, content)
+            }
+            Target::Common => needs_inside(graph, edge, request, false, extent != Extent::Near, content),
+            Target::Outside => needs_outside(request),
+            // Without a symbol the address is zero, and needs an entry to be loaded from all the same.
+            Target::None => needs_outside(request) & need::GOT,
+        }
     }
 
     #[inline(always)]
@@ -302,8 +348,8 @@ impl<'a> Walk<'a, '_> {
         if id == NO_GLOBAL {
             return Target::Outside;
         }
-        if let Some(at) = self.globals.definition(id) {
-            let symbol = &self.graphs[at.graph as usize].symbols[at.symbol as usize];
+        if let Some(at) = self.ground.globals.definition(id) {
+            let symbol = &self.ground.graphs[at.graph as usize].symbols[at.symbol as usize];
             if symbol.kind != SymbolKind::Defined {
                 return Target::Outside;
             }
@@ -311,11 +357,11 @@ impl<'a> Walk<'a, '_> {
             let indirect = symbol.flags.contains(SymbolFlags::INDIRECT);
             return Target::Block { graph: at.graph, block: symbol.block, indirect };
         }
-        if self.globals.seen(id) & seen::LIVE == 0 {
-            self.globals.note(id, seen::LIVE);
+        if self.ground.globals.seen(id) & seen::LIVE == 0 {
+            self.ground.globals.note(id, seen::LIVE);
             self.keep_bounded_sections(id);
         }
-        match self.globals.winner(id) {
+        match self.ground.globals.winner(id) {
             Some((super::globals::Rank::Common, _)) => Target::Common,
             _ => Target::Outside,
         }
@@ -323,12 +369,13 @@ impl<'a> Walk<'a, '_> {
 
     /// `__start_NAME` and `__stop_NAME` keep all sections called NAME.
     fn keep_bounded_sections(&mut self, id: GlobalId) {
-        let Some(LinkerSymbol::Section(bounds)) = bounds::parse_linker_symbol(self.globals.name(id)) else {
+        let Some(LinkerSymbol::Section(bounds)) = bounds::parse_linker_symbol(self.ground.globals.name(id))
+        else {
             return;
         };
-        let start = self.named.partition_point(|entry| entry.0 < bounds.section);
-        for index in start..self.named.len() {
-            let (name, graph, block) = self.named[index];
+        let start = self.ground.named.partition_point(|entry| entry.0 < bounds.section);
+        for index in start..self.ground.named.len() {
+            let (name, graph, block) = self.ground.named[index];
             if name != bounds.section {
                 break;
             }
@@ -338,11 +385,11 @@ impl<'a> Walk<'a, '_> {
 
     /// Whether a block may be out of the reach of code.
     fn is_far(&self, graph: u32, block: BlockId) -> bool {
-        match self.extent {
+        match self.ground.extent {
             Extent::Near => false,
             Extent::Far => true,
             Extent::NearButLarge => {
-                let graph = &self.graphs[graph as usize];
+                let graph = &self.ground.graphs[graph as usize];
                 let section = graph.blocks[block.index()].section;
                 graph.sections[section.index()].flags.contains(SectionFlags::LARGE)
             }
@@ -353,12 +400,15 @@ impl<'a> Walk<'a, '_> {
         match graph.symbols[target.index()].global {
             NO_GLOBAL => {
                 let at = SymbolRef { graph: index, symbol: target.0 };
-                if self.local_needs.last() != Some(&(at, needs)) {
-                    self.local_needs.push((at, needs));
+                if self.found.local_needs.last() != Some(&(at, needs)) {
+                    self.found.local_needs.push((at, needs));
                 }
             }
             id => {
-                self.needs[id as usize].fetch_or(needs, Relaxed);
+                let cell = &self.ground.needs[id as usize];
+                if cell.load(Relaxed) & needs != needs {
+                    cell.fetch_or(needs, Relaxed);
+                }
             }
         }
     }
@@ -367,25 +417,23 @@ impl<'a> Walk<'a, '_> {
     fn visit_frames(
         &mut self,
         index: u32,
-        graph: &'a LinkGraph<'_>,
+        graph: &'a LinkGraph<'data>,
         frames: &'a GraphFrames,
         id: BlockId,
-    ) -> Result<()> {
+    ) {
         for (frame, by_block) in frames.frames.iter().zip(&frames.by_block) {
             let block = &graph.blocks[frame.block.index()];
             for &(_, fde) in eh_frame::fdes_of(by_block, id) {
                 // Marked, not walked: records of dead functions keep nothing.
-                self.live.mark(index, frame.block);
+                self.ground.live.mark(index, frame.block);
                 for range in frame.edges_kept_by(fde) {
                     let content = block.content.bytes();
-                    graph.edges_of(block).slice(range).try_for_each_edge(|edge| {
-                        let facts = graph.kind_facts(edge.kind);
-                        self.edge(index, graph, frame.block, &edge, facts, content)
-                    })?;
+                    for edge in graph.edges_of(block).slice(range) {
+                        self.edge(index, graph, frame.block, &edge, content);
+                    }
                 }
             }
         }
-        Ok(())
     }
 }
 

@@ -3,7 +3,7 @@
 use super::image::{Image, Shape};
 use super::layout::MERGED;
 use super::liveness::Liveness;
-use crate::base::{Error, Result};
+use crate::base::{Error, Result, Workers};
 use crate::graph::{BlockId, Content, LinkGraph, Permissions, SectionFlags, SectionRole};
 use crate::passes::merge::{self, MergeInput, MergeRole, Merged};
 use smallvec::SmallVec;
@@ -24,6 +24,7 @@ impl<'data> Merging<'data> {
         graphs: &mut [LinkGraph<'data>],
         live: &Liveness,
         image: &mut Image<'data>,
+        workers: &Workers,
     ) -> Result<Self> {
         let mut inputs: Vec<MergeInput<'data>> = Vec::new();
         let mut sources = Vec::new();
@@ -47,7 +48,7 @@ impl<'data> Merging<'data> {
         if inputs.is_empty() {
             return Ok(Self::default());
         }
-        let merged = merge::merge(&inputs).map_err(|error| {
+        let merged = merge::merge(&inputs, workers).map_err(|error| {
             let (graph, block) = sources[error.input];
             Error::malformed(graphs[graph as usize].place(block, error.offset), error.fault.to_string())
         })?;

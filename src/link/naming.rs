@@ -2,7 +2,6 @@
 
 use super::globals::{GlobalId, Globals, seen};
 use crate::base::{Duplicate, Error, Result};
-use crate::formats::Scratch;
 use crate::graph::symbol::NO_GLOBAL;
 use crate::graph::{LinkGraph, SymbolId, SymbolKind};
 use std::collections::HashMap;
@@ -12,7 +11,7 @@ use std::sync::Arc;
 pub(super) fn check_duplicates(
     graphs: &[LinkGraph<'_>],
     globals: &Globals<'_>,
-    scratch: &Scratch,
+    duplicates: &[(Arc<str>, GlobalId)],
 ) -> Result<()> {
     let name_of = |object: u32| graphs[object as usize].name.clone();
     let duplicate = |(object, id): &(Arc<str>, GlobalId)| {
@@ -23,7 +22,7 @@ pub(super) fn check_duplicates(
             second: object.clone(),
         })
     };
-    let list: Vec<Duplicate> = scratch.duplicates.iter().filter_map(duplicate).collect();
+    let list: Vec<Duplicate> = duplicates.iter().filter_map(duplicate).collect();
     if list.is_empty() { Ok(()) } else { Err(Error::Duplicate(list)) }
 }
 

@@ -1,53 +1,39 @@
 //! The contents of GOT, PLT, slots and header, once addresses are final.
 
 use super::addresses::Addresses;
-use super::entries::Entries;
-use super::externals::External;
-use super::globals::{GlobalId, Globals};
-use super::image::{Image, SLOT};
+use super::image::SLOT;
 use super::layout::{self, Layout};
-use super::merging::Merging;
 use crate::arch;
 use crate::base::Result;
 use crate::formats::elf::{self, ehdr};
 use crate::graph::{BlockId, Content, LinkGraph};
-use std::collections::HashMap;
 
-/// Writes GOT, PLT, slots and header into the image graph's own content.
-pub(super) fn write_tables(
-    image: &Image<'_>,
-    graphs: &mut [LinkGraph<'_>],
-    globals: &Globals<'_>,
-    externals: &HashMap<GlobalId, External>,
-    entries: &Entries,
-    merging: &Merging<'_>,
-    layout: &Layout,
-) -> Result<()> {
-    let mut contents: Vec<(BlockId, Vec<u8>)> = Vec::new();
-    {
-        let addresses = Addresses::new(graphs, globals, externals, entries, image, merging);
-        let mut got: Vec<u8> =
-            entries.got.iter().flat_map(|owner| addresses.address(*owner).to_le_bytes()).collect();
-        got.resize(graphs[image.index as usize].blocks[image.got.index()].size as usize, 0);
-        contents.push((image.got, got));
-        write_plt(&addresses, entries, &mut contents)?;
-        if let Some(header) = image.header {
-            contents.push((header, header_bytes(&addresses, layout, header)?));
-        }
+/// Contents of blocks of the image graph.
+pub(super) type Tables = Vec<(BlockId, Vec<u8>)>;
+
+/// The contents of GOT, PLT, slots and header.
+pub(super) fn tables(addresses: &Addresses<'_, '_>, layout: &Layout) -> Result<Tables> {
+    let image = addresses.image;
+    let owners = &addresses.entries.got;
+    let mut got: Vec<u8> = owners.iter().flat_map(|owner| addresses.address(*owner).to_le_bytes()).collect();
+    got.resize(addresses.graphs[image.index as usize].blocks[image.got.index()].size as usize, 0);
+    let mut contents = vec![(image.got, got)];
+    write_plt(addresses, &mut contents)?;
+    if let Some(header) = image.header {
+        contents.push((header, header_bytes(addresses, layout, header)?));
     }
-    let graph = &mut graphs[image.index as usize];
-    for (block, bytes) in contents {
-        graph.blocks[block.index()].content = Content::Owned(bytes);
-    }
-    Ok(())
+    Ok(contents)
 }
 
-fn write_plt(
-    addresses: &Addresses<'_, '_>,
-    entries: &Entries,
-    contents: &mut Vec<(BlockId, Vec<u8>)>,
-) -> Result<()> {
-    let image = addresses.image;
+/// Gives the blocks of the image graph their contents.
+pub(super) fn set_tables(graph: &mut LinkGraph<'_>, tables: Tables) {
+    for (block, bytes) in tables {
+        graph.blocks[block.index()].content = Content::Owned(bytes);
+    }
+}
+
+fn write_plt(addresses: &Addresses<'_, '_>, contents: &mut Tables) -> Result<()> {
+    let (image, entries) = (addresses.image, addresses.entries);
     let Some(plt) = image.plt else { return Ok(()) };
     let graph = &addresses.graphs[image.index as usize];
     let size = arch::plt_entry_size(graph.architecture);

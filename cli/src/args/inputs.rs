@@ -1,38 +1,8 @@
 //! What is linked, in the order of the command line.
 
 use clap::ArgMatches;
-use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
-
-/// Where an input is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Origin {
-    /// A file.
-    File(PathBuf),
-    /// A library to be searched for.
-    Library(String),
-}
-
-/// Something to link.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Input {
-    /// Where it is.
-    pub(crate) origin: Origin,
-    /// Whether what it defines is hidden.
-    pub(crate) hidden: bool,
-    /// Whether all members are linked, should it be an archive.
-    pub(crate) whole: bool,
-}
-
-impl Input {
-    /// The name as given.
-    pub(crate) fn name(&self) -> OsString {
-        match &self.origin {
-            Origin::File(path) => path.into(),
-            Origin::Library(name) => name.into(),
-        }
-    }
-}
+use jitlink::inputs::{Input, Members, Origin};
+use std::ffi::OsStr;
 
 enum Step<'a> {
     Input { value: &'a OsStr, library: bool, hidden: bool },
@@ -64,7 +34,8 @@ pub(super) fn in_order(matches: &ArgMatches, all_load: bool) -> Vec<Input> {
                     Some(name) => Origin::Library(name.to_owned()),
                     None => Origin::File(value.into()),
                 };
-                inputs.push(Input { origin, hidden, whole: whole || all_load });
+                let members = if whole || all_load { Members::All } else { Members::Needed };
+                inputs.push(Input { origin, members, hidden });
             }
         }
     }

@@ -8,12 +8,12 @@ mod response;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
+use jitlink::inputs::Input;
 use std::ffi::{CString, OsString};
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
 pub(crate) use definitions::{AbsoluteDefinition, AliasDefinition, CreatedSection};
-pub(crate) use inputs::{Input, Origin};
 
 const EXAMPLES: &str = "\
 Options may be written with one dash or two: -noexec, --noexec, -entry=start, -entry start, -lm.
@@ -253,7 +253,7 @@ impl CommandLine {
         if let Some(args) = &self.options.args {
             return args.iter().map(c_string).collect();
         }
-        let name = self.inputs.first().map_or_else(|| OsString::from("jitlink"), Input::name);
+        let name = self.inputs.first().map_or_else(|| "jitlink".into(), |input| input.name().to_owned());
         std::iter::once(&name).chain(&self.options.program_args).map(c_string).collect()
     }
 }

@@ -1,6 +1,7 @@
 //! Every way of writing an option.
 
 use super::*;
+use jitlink::inputs::{Members, Origin};
 
 fn parse(line: &str) -> Result<CommandLine, clap::Error> {
     CommandLine::parse(std::iter::once("jitlink").chain(line.split_whitespace()).map(OsString::from))
@@ -24,7 +25,7 @@ fn argv(line: &str) -> Vec<String> {
 /// Inputs in a short form: `name`, `-lname`, with `h:` for hidden and `w:` for whole.
 fn inputs(line: &str) -> Vec<String> {
     let show = |input: &Input| {
-        let marks = [("h:", input.hidden), ("w:", input.whole)];
+        let marks = [("h:", input.hidden), ("w:", input.members == Members::All)];
         let marks: String = marks.iter().filter(|(_, on)| *on).map(|(mark, _)| *mark).collect();
         let dash = if matches!(input.origin, Origin::Library(_)) { "-l" } else { "" };
         format!("{marks}{dash}{}", input.name().to_string_lossy())

@@ -78,6 +78,8 @@ struct Builder<'build, 'data> {
 
 impl<'data> Builder<'_, 'data> {
     fn add_sections(&mut self) -> Result<()> {
+        self.graph.sections.reserve_exact(self.object.loaded_sections);
+        self.graph.blocks.reserve_exact(self.object.loaded_sections);
         for (index, header) in (0u32..).zip(self.object.sections) {
             if self.scratch.block_of_section[index as usize] == DISCARDED {
                 continue;
@@ -86,7 +88,9 @@ impl<'data> Builder<'_, 'data> {
             match disposition(header, name) {
                 Disposition::Load(traits) => self.add_block(index, header, name, traits)?,
                 Disposition::Debug if self.options.keep_debug => self.add_debug(index, header, name)?,
-                Disposition::Note => read_note(self.object, header, name, &mut self.scratch.warnings),
+                Disposition::Note => {
+                    read_note(self.object, header, name, &mut self.scratch.findings.warnings)
+                }
                 _ if name.starts_with(b".gnu.lto_") => return Err(refuse::slim_lto(self.object.file())),
                 _ => {}
             }

@@ -14,7 +14,7 @@ pub(crate) const SHN_X86_64_LCOMMON: u16 = 0xff02;
 /// Calls `visit` for every symbol that takes part in the resolution of names.
 pub(crate) fn for_each_global<'data>(
     object: &ElfObject<'data>,
-    mut visit: impl FnMut(&GlobalSymbol<'data>) -> Result<()>,
+    mut visit: impl FnMut(GlobalSymbol<'data>) -> Result<()>,
 ) -> Result<()> {
     let globals = object.symbols.get(object.first_global as usize..).unwrap_or(&[]);
     for (index, symbol) in (object.first_global..).zip(globals) {
@@ -27,7 +27,7 @@ pub(crate) fn for_each_global<'data>(
         if name.is_empty() {
             continue;
         }
-        visit(&GlobalSymbol {
+        visit(GlobalSymbol {
             symbol: index,
             name: Cow::Borrowed(name),
             kind,

@@ -32,6 +32,8 @@ pub(crate) struct ElfObject<'data> {
     pub(crate) strings: &'data [u8],
     pub(crate) extended_indexes: &'data [U32<LE>],
     pub(crate) groups: Vec<ComdatGroup<'data>>,
+    /// How many sections are to be loaded, so far as their flags say.
+    pub(crate) loaded_sections: usize,
     /// Whether some name may carry a version: the string table holds an `@`.
     pub(crate) has_versions: bool,
 }
@@ -62,6 +64,7 @@ impl<'data> ElfObject<'data> {
             strings: &[],
             extended_indexes: &[],
             groups: Vec::new(),
+            loaded_sections: 0,
             has_versions: false,
         };
         if !sections.is_empty() {
@@ -84,6 +87,7 @@ impl<'data> ElfObject<'data> {
     fn read_tables(&mut self) -> Result<()> {
         let mut extended = None;
         for (index, header) in (0u32..).zip(self.sections) {
+            self.loaded_sections += usize::from(header.sh_flags.get(LE).0 & elf::SHF_ALLOC.0 != 0);
             match header.sh_type.get(LE) {
                 elf::SHT_SYMTAB if self.symbols.is_empty() => self.read_symbols(index)?,
                 elf::SHT_SYMTAB => {

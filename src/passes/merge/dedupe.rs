@@ -65,13 +65,12 @@ impl Slot {
 pub(super) struct Builder<'a> {
     group: MergedGroup<'a>,
     table: HashTable<Slot>,
-    hasher: FixedState,
 }
 
 impl<'a> Builder<'a> {
     pub(super) fn new(class: u32, alignment: u64) -> Self {
         let group = MergedGroup { class, alignment: alignment.max(1), size: 0, pieces: Vec::new() };
-        Self { group, table: HashTable::new(), hasher: FixedState::with_seed(0) }
+        Self { group, table: HashTable::new() }
     }
 
     /// Makes room for `pieces` different pieces: growing costs as much again as all the lookups.
@@ -106,14 +105,15 @@ impl<'a> Builder<'a> {
             }
         }
     }
+}
 
-    #[inline]
-    pub(super) fn hash(&self, bytes: &[u8]) -> u32 {
-        let mut hasher = self.hasher.build_hasher();
-        hasher.write(bytes);
-        let hash = hasher.finish();
-        (hash ^ hash >> 32) as u32
-    }
+/// The hash of a piece, the same wherever it is computed.
+#[inline]
+pub(super) fn hash(bytes: &[u8]) -> u32 {
+    let mut hasher = FixedState::with_seed(0).build_hasher();
+    hasher.write(bytes);
+    let hash = hasher.finish();
+    (hash ^ hash >> 32) as u32
 }
 
 struct Placed {

@@ -15,6 +15,7 @@ mod tests;
 pub use dedupe::MergedGroup;
 pub use map::PieceMap;
 
+use crate::base::Workers;
 use dedupe::Builder;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
@@ -99,14 +100,29 @@ type Key = (u32, MergeRole, u64);
 ///
 /// # Errors
 /// A section is malformed, or there is more than 4 GiB of them.
-pub fn merge<'a>(inputs: &[MergeInput<'a>]) -> Result<Merged<'a>, MergeError> {
+pub fn merge<'a>(inputs: &[MergeInput<'a>], workers: &Workers) -> Result<Merged<'a>, MergeError> {
     let (mut builders, group_of) = make_groups(inputs);
     let mut maps = Vec::with_capacity(inputs.len());
-    for (number, (input, group)) in inputs.iter().zip(group_of).enumerate() {
-        let map = split::add(&mut builders[group as usize], group, input);
-        maps.push(map.map_err(|(offset, fault)| MergeError { input: number, offset, fault })?);
+    let mut failure = None;
+    let numbered: Vec<_> = inputs.iter().zip(group_of).collect();
+    workers.pipeline(
+        &numbered,
+        |(input, _)| split::cut(input),
+        |&(input, group), cut| {
+            let map =
+                cut.and_then(|pieces| split::place(&mut builders[group as usize], group, input, pieces));
+            match map {
+                Ok(map) => maps.push(map),
+                Err((offset, fault)) => {
+                    failure.get_or_insert(MergeError { input: maps.len(), offset, fault });
+                }
+            }
+        },
+    );
+    match failure {
+        Some(failure) => Err(failure),
+        None => Ok(Merged { groups: builders.into_iter().map(Builder::finish).collect(), maps }),
     }
-    Ok(Merged { groups: builders.into_iter().map(Builder::finish).collect(), maps })
 }
 
 /// The groups, still empty, and the group of each input.

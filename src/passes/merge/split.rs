@@ -1,70 +1,78 @@
 //! From sections to pieces.
 
-use super::dedupe::Builder;
+use super::dedupe::{Builder, hash};
 use super::map::{Piece, PieceMap};
 use super::{MergeFault, MergeInput, MergeRole};
 use memchr::memchr_iter;
 
 /// Fault and the offset where it is.
-type Fault = (u64, MergeFault);
+pub(super) type Fault = (u64, MergeFault);
 
 /// A first guess of how long strings are; the vector grows where they are shorter.
 const LIKELY_STRING: usize = 16;
 
-/// Adds an input's pieces to its group.
-pub(super) fn add<'a>(
-    builder: &mut Builder<'a>,
-    group: u32,
-    input: &MergeInput<'a>,
-) -> Result<PieceMap, Fault> {
-    let size = u32::try_from(input.bytes.len()).map_err(|_| (0, MergeFault::TooLarge))?;
-    let map = |unit, pieces| PieceMap { group, size, unit, pieces };
-    let alignment = input.alignment.max(1);
-    let mut cutter = Cutter { builder, bytes: input.bytes, alignment, start: 0, pieces: Vec::new() };
+/// An input's pieces, with their hashes in the outputs' place, and the unit of constants.
+pub(super) struct Pieces {
+    pieces: Vec<Piece>,
+    unit: u32,
+}
+
+/// Cuts an input into pieces.
+pub(super) fn cut(input: &MergeInput<'_>) -> Result<Pieces, Fault> {
+    u32::try_from(input.bytes.len()).map_err(|_| (0, MergeFault::TooLarge))?;
+    let mut cutter = Cutter { bytes: input.bytes, start: 0, pieces: Vec::new() };
+    let mut constant = 0;
     match input.role {
-        _ if size == 0 => {}
+        _ if input.bytes.is_empty() => {}
         MergeRole::Strings { unit: 1 } => cutter.strings()?,
         MergeRole::Strings { unit: 2 } => cutter.wide_strings::<2>()?,
         MergeRole::Strings { unit: 4 } => cutter.wide_strings::<4>()?,
         MergeRole::Strings { unit: 1.. } => cutter.odd_strings(input.role)?,
         MergeRole::Constants { unit } if unit > 0 && input.alignment <= u64::from(unit) => {
             cutter.constants(unit as usize)?;
-            return Ok(map(unit, cutter.place()?));
+            constant = unit;
         }
         MergeRole::Strings { unit: 0 } | MergeRole::Constants { .. } => cutter.cut(input.bytes.len()),
     }
-    Ok(map(0, cutter.place()?))
+    Ok(Pieces { pieces: cutter.pieces, unit: constant })
 }
 
-struct Cutter<'b, 'a> {
-    builder: &'b mut Builder<'a>,
+/// Looks an input's pieces up in its group, and adds those that are new. Apart from the cutting, so that the processor
+/// can wait for several at a time.
+pub(super) fn place<'a>(
+    builder: &mut Builder<'a>,
+    group: u32,
+    input: &MergeInput<'a>,
+    cut: Pieces,
+) -> Result<PieceMap, Fault> {
+    let Pieces { mut pieces, unit } = cut;
+    let alignment = input.alignment.max(1);
+    for index in 0..pieces.len() {
+        let end = pieces.get(index + 1).map_or(input.bytes.len(), |next| next.input as usize);
+        let piece = &mut pieces[index];
+        let bytes = &input.bytes[piece.input as usize..end];
+        let offset = u64::from(piece.input);
+        let placed = builder.add(bytes, piece.output, lowest_bit(offset | alignment));
+        piece.output = placed.map_err(|fault| (offset, fault))?;
+    }
+    // Checked when it was cut.
+    Ok(PieceMap { group, size: input.bytes.len() as u32, unit, pieces })
+}
+
+struct Cutter<'a> {
     bytes: &'a [u8],
-    alignment: u64,
     start: usize,
     pieces: Vec<Piece>,
 }
 
-impl Cutter<'_, '_> {
+impl Cutter<'_> {
     /// Notes the piece from the last cut to `end`, with its hash in the output's place.
     #[inline]
     fn cut(&mut self, end: usize) {
-        let output = self.builder.hash(&self.bytes[self.start..end]);
+        let output = hash(&self.bytes[self.start..end]);
         // The input is shorter than 4 GiB.
         self.pieces.push(Piece { input: self.start as u32, output });
         self.start = end;
-    }
-
-    /// Looks all pieces up. Apart from the cutting, so that the processor can wait for several at a time.
-    fn place(mut self) -> Result<Vec<Piece>, Fault> {
-        for index in 0..self.pieces.len() {
-            let end = self.pieces.get(index + 1).map_or(self.bytes.len(), |next| next.input as usize);
-            let piece = &mut self.pieces[index];
-            let bytes = &self.bytes[piece.input as usize..end];
-            let offset = u64::from(piece.input);
-            let placed = self.builder.add(bytes, piece.output, lowest_bit(offset | self.alignment));
-            piece.output = placed.map_err(|fault| (offset, fault))?;
-        }
-        Ok(self.pieces)
     }
 
     fn strings(&mut self) -> Result<(), Fault> {

@@ -1,7 +1,8 @@
-use super::*;
+use super::{merge as merge_by, *};
 use jitlink_test_support::mutate::Random;
 use proptest::prelude::*;
 use std::collections::HashSet;
+use std::sync::LazyLock;
 
 const ONE: MergeRole = MergeRole::Strings { unit: 1 };
 
@@ -11,6 +12,14 @@ fn strings(bytes: &[u8]) -> MergeInput<'_> {
 
 fn constants(bytes: &[u8], unit: u32) -> MergeInput<'_> {
     MergeInput { bytes, role: MergeRole::Constants { unit }, alignment: unit.into(), class: 0 }
+}
+
+/// Merges alone and with threads, which must come to the same.
+fn merge<'a>(inputs: &[MergeInput<'a>]) -> Result<Merged<'a>, MergeError> {
+    static THREADS: LazyLock<Workers> = LazyLock::new(|| Workers::new(2).unwrap());
+    let alone = merge_by(inputs, &Workers::none());
+    assert_eq!(format!("{alone:?}"), format!("{:?}", merge_by(inputs, &THREADS)));
+    alone
 }
 
 fn write(group: &MergedGroup<'_>) -> Vec<u8> {
