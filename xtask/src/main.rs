@@ -4,8 +4,10 @@
 //!
 //! Unsafe are calls of the C library for what the standard library has no function for, and of code that was linked here.
 
+mod blocks;
 mod compare;
 mod corpora;
+mod incremental;
 mod place;
 
 use clap::{Parser, Subcommand};
@@ -24,6 +26,8 @@ enum Chore {
     Corpora(corpora::Options),
     /// Measure jitlink, other linkers and the floor in turn on the corpora
     Compare(compare::Options),
+    /// Link one small object after another, many times
+    Incremental(incremental::Options),
 }
 
 /// What went wrong, said in full.
@@ -33,6 +37,7 @@ fn main() -> ExitCode {
     let done = match CommandLine::parse().chore {
         Chore::Corpora(options) => corpora::run(&options),
         Chore::Compare(options) => compare::run(&options),
+        Chore::Incremental(options) => incremental::run(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -6,8 +6,10 @@ mod medians;
 mod table;
 mod tools;
 
+pub(crate) use table::number;
+
 use crate::corpora::{self, Corpus, Facts};
-use crate::{Outcome, place};
+use crate::{Outcome, blocks, place};
 use clap::ValueEnum;
 use measure::{Run, measure};
 use medians::Results;
@@ -68,7 +70,7 @@ pub(crate) fn run(options: &Options) -> Outcome<()> {
     }
     let text = table::text(&measured, &tools, &missing, options.rounds);
     println!("{text}");
-    if options.write { table::write(&text) } else { Ok(()) }
+    if options.write { blocks::write("compare", &text) } else { Ok(()) }
 }
 
 /// Builds what is to be measured.

@@ -4,10 +4,6 @@ use super::Measured;
 use super::figures;
 use super::medians::Results;
 use super::tools::{Kind, Tool};
-use crate::{Outcome, place};
-
-const BEGIN: &str = "<!-- made by cargo xtask compare --write: begin -->\n";
-const END: &str = "<!-- made by cargo xtask compare --write: end -->\n";
 
 impl Measured {
     /// What was measured of a tool, if it was asked for and is there.
@@ -121,7 +117,7 @@ fn remarks(measured: &[Measured], tools: &[Tool]) -> String {
 }
 
 /// About three digits, thousands set off.
-fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     let digits = if value < 9.995 { 2 } else { usize::from(value < 99.95) };
     let text = format!("{value:.digits$}");
     let (whole, rest) = text.split_at(text.find('.').unwrap_or(text.len()));
@@ -133,14 +129,4 @@ fn number(value: f64) -> String {
         out.push(digit);
     }
     out + rest
-}
-
-/// Puts the tables into BENCHMARKS.md.
-pub(super) fn write(text: &str) -> Outcome<()> {
-    let path = place::root().join("BENCHMARKS.md");
-    let old = place::at(&path, std::fs::read_to_string(&path))?;
-    let parts = old.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
-    let (before, after) =
-        parts.ok_or_else(|| format!("{} lacks the two lines between which tables go", path.display()))?;
-    place::at(&path, std::fs::write(&path, format!("{before}{BEGIN}\n{text}\n{END}{after}")))
 }
