@@ -87,7 +87,6 @@ impl<'data> Builder<'_, 'data> {
                 Disposition::Load(traits) => self.add_block(index, header, name, traits)?,
                 Disposition::Debug if self.options.keep_debug => self.add_debug(index, header, name)?,
                 Disposition::Note => read_note(self.object, header, name, &mut self.scratch.warnings),
-                _ if name.starts_with(b".gnu.lto_") => return Err(refuse::slim_lto(self.object.file())),
                 _ => {}
             }
         }
