@@ -152,8 +152,8 @@ impl<'data> ElfObject<'data> {
     /// there is no machine code beside the intermediate code. Without this the object would seem to define nothing.
     fn refuse_slim_lto(&self, index: u32) -> Result<()> {
         let name = self.section_name(&self.sections[index as usize]);
-        let is_slim =
-            name.starts_with(b".gnu.lto_.lto.") && self.section_bytes(index)?.get(4).is_some_and(|&slim| slim != 0);
+        let is_slim = name.starts_with(b".gnu.lto_.lto.")
+            && self.section_bytes(index)?.get(4).is_some_and(|&slim| slim != 0);
         if is_slim { Err(refuse::slim_lto(self.file())) } else { Ok(()) }
     }
 
