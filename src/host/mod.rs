@@ -2,6 +2,7 @@
 
 mod actions;
 mod program;
+mod spelling;
 mod symbols;
 
 pub use actions::HostActions;
