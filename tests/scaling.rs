@@ -3,7 +3,7 @@
 //! Each is so large that anything that grows with a square or worse takes minutes, and what is linear, in a debug build,
 //! a small part of the time allowed: no noise decides.
 
-use jitlink::link::{Batch, LinkContext, LinkOptions, link};
+use jitlink::link::{Batch, LinkContext, LinkOptions, NoSymbols, link};
 use jitlink_test_support::cache;
 use jitlink_test_support::pretended::{EveryName, PretendedMemory};
 use jitlink_test_support::process::{run, show};
@@ -116,6 +116,27 @@ fn objects() {
     };
     let all: Vec<Vec<u8>> = (0..10_000).map(renamed).collect();
     check("objects", &all);
+}
+
+#[test]
+fn undefined_names() {
+    let count = 60_000;
+    let object = assemble("undefined", count, |count| {
+        let mut text = String::from(".text\n");
+        for index in 0..count {
+            let _ = write!(text, ".globl here{index}\nhere{index}: call there{index}\n");
+        }
+        text
+    });
+    let started = Instant::now();
+    let mut batch = Batch::new();
+    batch.add_object("undefined.o", &object).expect("the object is added");
+    let manager = PretendedMemory::default();
+    let mut context =
+        LinkContext { manager: &manager, resolver: &NoSymbols, actions: None, plugins: &mut [] };
+    let error = link(batch, &mut context, &LinkOptions::default()).err().expect("nothing defines the names");
+    assert_eq!(error.to_string().matches("undefined symbol there").count(), count);
+    assert!(started.elapsed() <= LONGEST, "{:?}", started.elapsed());
 }
 
 fn links_in_time(name: &str, size: usize, source: impl Fn(usize) -> String) {

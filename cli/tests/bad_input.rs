@@ -180,7 +180,22 @@ fn gcc_slim_lto() {
     let dir = workshop();
     let args = ["-flto", "-fno-fat-lto-objects", "-c", "good.c", "-o", "slim.o"];
     tool(dir.path(), Path::new("gcc"), &args);
-    refused(dir.path(), "slim.o", &["LTO", "-fno-lto"]);
+    refused(dir.path(), "slim.o", &["link-time-optimisation", "-fno-lto"]);
+    // Before it seems that nothing defines main, also from an archive.
+    tool(dir.path(), Path::new("gcc-ar"), &["rc", "slim.a", "slim.o"]);
+    for (input, name) in [("slim.o", "slim.o"), ("slim.a", "slim.a(slim.o)")] {
+        let outcome = jitlink(dir.path(), &[input]);
+        assert!(outcome.stderr_text().contains(&format!("{name}: holds only gcc's")), "{outcome}");
+    }
+}
+
+#[test]
+fn gcc_fat_lto_is_linked() {
+    let dir = workshop();
+    let args = ["-flto", "-ffat-lto-objects", "-c", "good.c", "-o", "fat.o"];
+    tool(dir.path(), Path::new("gcc"), &args);
+    let outcome = jitlink(dir.path(), &["fat.o"]);
+    assert_eq!(outcome.status, 5, "{outcome}");
 }
 
 #[test]

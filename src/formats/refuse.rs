@@ -41,7 +41,7 @@ pub(crate) fn architecture_not_built_in(place: Place, architecture: Architecture
 pub(crate) fn slim_lto(place: Place) -> Error {
     Error::unsupported(
         place,
-        "a gcc link-time-optimisation object without machine code",
-        "compile with -fno-lto or -ffat-lto-objects",
+        "holds only gcc's link-time-optimisation code, no machine code",
+        "compile with -fno-lto, or with -ffat-lto-objects to have machine code beside it",
     )
 }

@@ -3,6 +3,7 @@
 mod actions;
 mod linker;
 mod program;
+mod spelling;
 mod symbols;
 
 pub use actions::HostActions;

@@ -1,5 +1,6 @@
 //! The symbols of this process, as a resolver.
 
+use super::spelling::one_slip_away;
 use crate::base::{ExecutorAddr, Result};
 use crate::link::{ResolvedSymbol, Resolver, SymbolQuery};
 use crate::runtime::builtins::{self, Builtin, BuiltinKind};
@@ -57,6 +58,17 @@ impl ProcessSymbols {
 impl Resolver for ProcessSymbols {
     fn resolve(&self, queries: &[SymbolQuery<'_>]) -> Result<Vec<Option<ResolvedSymbol>>> {
         Ok(queries.iter().map(|query| self.find(query.name, query.near)).collect())
+    }
+
+    /// The dynamic loader lists no names; but it can be asked for each name that `name` may be a slip for.
+    fn near_misses(&self, name: &[u8]) -> Vec<String> {
+        let mut found: Vec<String> = one_slip_away(name)
+            .filter(|other| self.find(other, false).is_some())
+            .map(|other| String::from_utf8_lossy(&other).into_owned())
+            .collect();
+        found.sort_unstable();
+        found.dedup();
+        found
     }
 }
 

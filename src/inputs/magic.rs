@@ -310,24 +310,6 @@ fn cpu_name(cpu: u32) -> String {
     }
 }
 
-/// The symbol by which gcc before version 10 marks an object that holds only its intermediate code.
-pub const GCC_SLIM_LTO_SYMBOL: &[u8] = b"__gnu_lto_slim";
-
-/// Whether an ELF section tells that the object holds only gcc's intermediate code: `gcc -flto` without
-/// `-ffat-lto-objects`, of version 10 or later. Its fifth byte says so, after two 16-bit version numbers.
-#[must_use]
-pub fn is_gcc_slim_lto(section_name: &[u8], content: &[u8]) -> bool {
-    section_name.starts_with(b".gnu.lto_.lto.") && content.get(4).is_some_and(|&slim| slim != 0)
-}
-
-/// The error for an object that [`is_gcc_slim_lto`].
-#[cold]
-#[must_use]
-pub fn refuse_gcc_slim_lto(place: Place) -> Error {
-    let help = "compile with -fno-lto, or with -ffat-lto-objects to have machine code beside it";
-    Error::unsupported(place, "holds only gcc's link-time-optimisation code, no machine code", help)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -409,15 +391,5 @@ mod tests {
             assert_eq!(classify(&object[..end]), InputKind::Truncated, "{end} bytes");
         }
         assert!(classify(&object[..64]).is_object());
-    }
-
-    #[test]
-    fn slim_objects_of_gcc_are_found_by_their_marker() {
-        let name = b".gnu.lto_.lto.b75d745f837b49a0";
-        assert!(is_gcc_slim_lto(name, &[12, 0, 0, 0, 1, 0, 1, 0]));
-        assert!(!is_gcc_slim_lto(name, &[12, 0, 0, 0, 0, 0, 1, 0]));
-        assert!(!is_gcc_slim_lto(b".gnu.lto_.decls", &[12, 0, 0, 0, 1, 0, 1, 0]));
-        assert!(!is_gcc_slim_lto(name, &[12, 0]));
-        assert!(refuse_gcc_slim_lto(Place::file("a.o")).to_string().contains("-ffat-lto-objects"));
     }
 }

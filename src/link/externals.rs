@@ -86,13 +86,16 @@ pub(crate) fn resolve(
     if missing.is_empty() {
         return Ok(externals);
     }
-    Err(Error::Undefined(describe(graphs, globals, live, &missing, resolver)))
+    Err(Error::Undefined(describe(graphs, globals, live, &missing, aliases, resolver)))
 }
 
 /// Names that mean something of this image, never of the process that it is linked into.
 fn is_own(name: &[u8]) -> bool {
     parse_linker_symbol(name).is_some()
 }
+
+/// For how many names similar ones are looked for, which takes a look at all names: a longer list is no list of slips.
+const EXPLAINED: usize = 20;
 
 /// How many referring places a message lists for each name.
 const PLACES: usize = 3;
@@ -102,21 +105,28 @@ fn describe(
     globals: &Globals<'_>,
     live: &Liveness,
     missing: &[GlobalId],
+    aliases: &[(GlobalId, GlobalId)],
     resolver: &dyn Resolver,
 ) -> Vec<Undefined> {
     let mut places: HashMap<GlobalId, Vec<UndefinedReference>> =
         missing.iter().map(|&id| (id, Vec::new())).collect();
+    for (name, target) in aliases {
+        if let Some(list) = places.get_mut(target) {
+            let alias = format!("alias {}", String::from_utf8_lossy(globals.name(*name)));
+            list.push(UndefinedReference { place: Place::file(alias) });
+        }
+    }
     for (index, graph) in (0u32..).zip(graphs) {
         for (id, _) in graph.blocks().filter(|&(id, _)| live.is_live(index, id)) {
             add_places(graph, id, &mut places);
         }
     }
-    let describe_one = |&id: &GlobalId| Undefined {
+    let describe_one = |(position, &id): (usize, &GlobalId)| Undefined {
         name: String::from_utf8_lossy(globals.name(id)).into_owned(),
         references: places.remove(&id).unwrap_or_default(),
-        near_misses: near_misses(globals, id, resolver),
+        near_misses: if position < EXPLAINED { near_misses(globals, id, resolver) } else { Vec::new() },
     };
-    missing.iter().map(describe_one).collect()
+    missing.iter().enumerate().map(describe_one).collect()
 }
 
 fn add_places(

@@ -41,8 +41,8 @@ fn actions_of(actions: &dyn ImageActions, addresses: &Addresses<'_, '_>, layout:
     if !copies.is_empty() {
         request.actions.push(actions.copy_data(&copies));
     }
-    if let Some(code) = layout.segment(SegmentClass::Text) {
-        request.actions.extend(actions.register_image(code.range(), dso_handle(layout)));
+    for segment in layout.segments_of(&SegmentClass::CODE) {
+        request.actions.extend(actions.register_image(segment.range(), dso_handle(layout)));
     }
     if let Some(records) = layout.group_range(addresses.graphs, GroupKind::EhFrame) {
         request.actions.extend(actions.register_eh_frame(records));

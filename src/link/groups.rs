@@ -34,6 +34,12 @@ impl SegmentClass {
         Self::FinalizeData,
     ];
 
+    /// Code that stays.
+    pub(crate) const CODE: [Self; 2] = [Self::Text, Self::LargeText];
+
+    /// Data that stays.
+    pub(crate) const DATA: [Self; 2] = [Self::Data, Self::LargeData];
+
     pub(crate) fn permissions(self) -> Permissions {
         match self {
             Self::Text | Self::LargeText | Self::FinalizeText => Permissions::READ | Permissions::EXECUTE,

@@ -60,6 +60,10 @@ impl Segment {
     pub(crate) fn range(&self) -> AddrRange {
         AddrRange::from_size(self.address, self.content_size + self.zero_fill_size)
     }
+
+    pub(crate) fn content_end(&self) -> ExecutorAddr {
+        self.address.wrapping_add(self.content_size)
+    }
 }
 
 /// The places of all live blocks.
@@ -363,9 +367,9 @@ impl Layout {
         Some(GroupKind::Named(position as u32))
     }
 
-    /// The last segment of a class, unless it is empty: there is one only, but for section by section layout.
-    pub(crate) fn segment(&self, class: SegmentClass) -> Option<&Segment> {
-        self.segments.iter().rfind(|segment| segment.class == class)
+    /// The segments of these classes that are not empty. Of a class there is one only, but for section by section layout.
+    pub(crate) fn segments_of(&self, classes: &[SegmentClass]) -> impl Iterator<Item = &Segment> {
+        self.segments.iter().filter(|segment| classes.contains(&segment.class))
     }
 }
 

@@ -57,6 +57,20 @@ impl<'data> Linked<'data> {
         &self.segments
     }
 
+    /// The addresses of the sections called `name`, in the order of the objects: one range per block, and so per section
+    /// of an ELF object. Sections that were dropped, are empty, or were merged with others have none.
+    ///
+    /// What reads a section of its own after the link (`.llvm_stackmaps`, for one) finds it by this.
+    pub fn section_ranges(&self, name: &[u8]) -> impl Iterator<Item = AddrRange> {
+        let is_placed = |range: &AddrRange| {
+            !range.is_empty() && self.segments.iter().any(|segment| segment.contains(range.start))
+        };
+        let blocks =
+            self.graphs.iter().flat_map(|graph| graph.blocks().map(move |(_, block)| (graph, block)));
+        let named = blocks.filter(move |(graph, block)| graph.section(block.section()).name == name);
+        named.map(|(_, block)| AddrRange::from_size(block.address(), block.size())).filter(is_placed)
+    }
+
     /// The graphs with final addresses; the last is the linker's own.
     #[must_use]
     pub fn graphs(&self) -> &[LinkGraph<'data>] {

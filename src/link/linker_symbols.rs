@@ -5,7 +5,7 @@ use super::finishing::dso_handle;
 use super::globals::Globals;
 use super::groups::{GroupKind, SegmentClass};
 use super::image::Image;
-use super::layout::Layout;
+use super::layout::{Layout, Segment};
 use super::liveness::Liveness;
 use crate::base::{AddrRange, ExecutorAddr};
 use crate::graph::{BlockId, LinkGraph};
@@ -63,9 +63,6 @@ fn linker_symbol_address(
         if edge == Bound::Start { range.start } else { range.end }
     };
     let group = |kind| layout.group_range(graphs, kind);
-    let segment = |class| layout.segment(class);
-    let end_of_content =
-        |class| segment(class).map_or(ExecutorAddr::NULL, |s| s.address.wrapping_add(s.content_size));
     match meaning {
         LinkerSymbol::Section(bounds) => {
             bound(layout.named_group(bounds.section).and_then(group), bounds.edge)
@@ -78,10 +75,24 @@ fn linker_symbol_address(
             image.header.map_or(ExecutorAddr::NULL, address)
         }
         LinkerSymbol::GlobalOffsetTable => graphs[image.index as usize].blocks[image.got.index()].address,
-        LinkerSymbol::TextEnd => segment(SegmentClass::Text).map_or(ExecutorAddr::NULL, |s| s.range().end),
-        LinkerSymbol::DataEnd | LinkerSymbol::BssStart => end_of_content(SegmentClass::Data),
-        LinkerSymbol::End => segment(SegmentClass::Data).map_or(ExecutorAddr::NULL, |s| s.range().end),
+        LinkerSymbol::TextEnd => last(layout, &SegmentClass::CODE, |segment| segment.range().end),
+        LinkerSymbol::DataEnd => last(layout, &SegmentClass::DATA, Segment::content_end),
+        LinkerSymbol::BssStart => {
+            let starts = layout.segments_of(&SegmentClass::DATA).map(Segment::content_end);
+            starts.min().unwrap_or_else(|| last(layout, &SegmentClass::DATA, Segment::content_end))
+        }
+        LinkerSymbol::End => last(layout, &SegmentClass::DATA, |segment| segment.range().end),
         LinkerSymbol::DsoHandle => dso_handle(layout),
         LinkerSymbol::Dynamic | LinkerSymbol::EhFrameHeader => ExecutorAddr::NULL,
     }
+}
+
+/// The highest of these ends of segments; of all segments, where there are none of these classes, as in a file.
+fn last(
+    layout: &Layout,
+    classes: &[SegmentClass],
+    end: impl Fn(&Segment) -> ExecutorAddr + Copy,
+) -> ExecutorAddr {
+    let of_classes = layout.segments_of(classes).map(end).max();
+    of_classes.or_else(|| layout.segments.iter().map(end).max()).unwrap_or_default()
 }

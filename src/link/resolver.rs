@@ -35,7 +35,7 @@ pub trait Resolver {
     /// Whatever makes the link fail. A name that is not known is no error here: the link lists all of them at once.
     fn resolve(&self, queries: &[SymbolQuery<'_>]) -> Result<Vec<Option<ResolvedSymbol>>>;
 
-    /// Names that look like `name`, for the message that says it is undefined.
+    /// Names that look like `name`, for the message that says it is undefined. Asked for the first few such names only.
     fn near_misses(&self, name: &[u8]) -> Vec<String> {
         let _ = name;
         Vec::new()

@@ -1,5 +1,6 @@
-// `_etext`, `_edata`, `_end` lie after code, data and zero-fill; `__ehdr_start` is an ELF header with program headers.
+// `_etext`, `_edata`, `_end` lie after code, data and zero-fill, in every code model; `__ehdr_start` is an ELF header with program headers.
 //# Flags: -O0 -fPIC | -O0 -fno-pic
+//# MoreFlags: -O0 -mcmodel=medium -fPIC
 //# Stdout: 1 1 1 ELF 1 1
 #include <elf.h>
 #include <stdio.h>

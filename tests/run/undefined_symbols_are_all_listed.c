@@ -4,12 +4,13 @@
 //# Stderr: third_missing
 //# Stderr: compute_checksun
 //# Stderr: compute_checksum
+//# Stderr: did you mean printf?
 //# Stderr: a.o
 //# Stderr: b.o
 //# File: a.c
-int first_missing(void), second_missing(void), compute_checksun(void);
+int first_missing(void), second_missing(void), compute_checksun(void), prinft(const char *);
 int helper(void);
-int main(void) { return first_missing() + second_missing() + helper() + compute_checksun(); }
+int main(void) { return first_missing() + second_missing() + helper() + compute_checksun() + prinft(""); }
 //# File: b.c
 extern int third_missing;
 int compute_checksum(void) { return 4; }

@@ -56,7 +56,7 @@ fn an_alias_may_lead_to_another_or_out_of_the_image() {
     assert_eq!(bench.jitlink(&words("call.o -alias other=middle -alias middle=here")).status, 256 - 3);
     assert_eq!(bench.jitlink(&words("call.o -alias other=abs")).status, 4);
     let message = bench.refused(&words("call.o -alias other=nowhere"));
-    assert!(message.contains("undefined symbol nowhere"), "{message}");
+    assert!(message.contains("undefined symbol nowhere, referenced by alias other"), "{message}");
     let message = bench.refused(&words("call.o -alias other=a -alias a=b -alias b=a"));
     assert!(message.contains("undefined symbol"), "{message}");
 }

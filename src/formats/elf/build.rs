@@ -91,7 +91,6 @@ impl<'data> Builder<'_, 'data> {
                 Disposition::Note => {
                     read_note(self.object, header, name, &mut self.scratch.findings.warnings)
                 }
-                _ if name.starts_with(b".gnu.lto_") => return Err(refuse::slim_lto(self.object.file())),
                 _ => {}
             }
         }

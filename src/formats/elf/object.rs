@@ -95,6 +95,9 @@ impl<'data> ElfObject<'data> {
                 }
                 elf::SHT_SYMTAB_SHNDX => extended = Some(index),
                 elf::SHT_GROUP => self.read_group(index)?,
+                elf::SHT_PROGBITS if header.sh_flags.get(LE).0 & elf::SHF_EXCLUDE.0 != 0 => {
+                    self.refuse_slim_lto(index)?;
+                }
                 _ => {}
             }
         }
@@ -147,6 +150,15 @@ impl<'data> ElfObject<'data> {
             self.groups.push(ComdatGroup { signature: header.sh_info.get(LE), members });
         }
         Ok(())
+    }
+
+    /// `gcc -flto` writes a section `.gnu.lto_.lto.*`, whose fifth byte, after two 16-bit version numbers, says whether
+    /// there is no machine code beside the intermediate code. Without this the object would seem to define nothing.
+    fn refuse_slim_lto(&self, index: u32) -> Result<()> {
+        let name = self.section_name(&self.sections[index as usize]);
+        let is_slim = name.starts_with(b".gnu.lto_.lto.")
+            && self.section_bytes(index)?.get(4).is_some_and(|&slim| slim != 0);
+        if is_slim { Err(refuse::slim_lto(self.file())) } else { Ok(()) }
     }
 
     /// The bytes of a section that occupies space in the file.
