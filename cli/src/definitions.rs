@@ -15,7 +15,7 @@ pub(crate) fn absolute<'a>(
     definitions: &'a [AbsoluteDefinition],
     architecture: Architecture,
 ) -> Result<LinkGraph<'a>> {
-    let mut graph = empty("<absolute symbols>", architecture)?;
+    let mut graph = empty("<absolute symbols>", architecture);
     for definition in definitions {
         let symbol = NewSymbol::absolute(ExecutorAddr(definition.address));
         graph.add_symbol(symbol.named(definition.name.as_bytes()))?;
@@ -29,7 +29,7 @@ pub(crate) fn section<'a>(
     bytes: &'a [u8],
     architecture: Architecture,
 ) -> Result<LinkGraph<'a>> {
-    let mut graph = empty(&format!("<sectcreate {}>", created.section), architecture)?;
+    let mut graph = empty(&format!("<sectcreate {}>", created.section), architecture);
     let mut section = Section::new(created.section.as_bytes(), Permissions::READ);
     section.flags |= SectionFlags::KEEP;
     let section = graph.add_section(section)?;
@@ -49,10 +49,6 @@ pub(crate) fn section<'a>(
     Ok(graph)
 }
 
-fn empty<'a>(name: &str, architecture: Architecture) -> Result<LinkGraph<'a>> {
-    let kinds = arch::kinds(architecture).ok_or_else(|| {
-        let what = format!("symbols cannot be defined for {}", architecture.name());
-        Error::invalid(what, None)
-    })?;
-    Ok(LinkGraph::new(name, architecture, kinds))
+fn empty<'a>(name: &str, architecture: Architecture) -> LinkGraph<'a> {
+    LinkGraph::new(name, architecture, arch::kinds(architecture))
 }

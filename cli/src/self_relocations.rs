@@ -19,12 +19,7 @@ impl Plugin for SelfRelocations {
         if graph.architecture() != Architecture::X86_64 {
             return Ok(());
         }
-        let Some(kind) = jitlink::arch::kinds(graph.architecture()).and_then(|kinds| {
-            let index = kinds.iter().position(|facts| facts.name == "PC32")?;
-            u8::try_from(index).ok().map(jitlink::graph::EdgeKind)
-        }) else {
-            return Ok(());
-        };
+        let kind = jitlink::arch::x86_64::kinds::PC32;
         let mut found: Vec<(BlockId, u32, SymbolId)> = Vec::new();
         for (id, symbol) in graph.symbols() {
             if symbol.flags().contains(SymbolFlags::CALLABLE)

@@ -1,10 +1,35 @@
 //! Target code as data: edge kinds, fixups, PLT entries and relaxations of each architecture. No file format is known
 //! here, and nothing outside here, `formats` and `runtime/<arch>` matches on the architecture.
 
+pub mod aarch64;
+mod fault;
 pub mod x86_64;
 
-use crate::base::{Error, Result};
+use crate::base::Result;
 use crate::graph::{Architecture, BlockId, EdgeKind, Edges, KindFacts, LinkGraph, SymbolId};
+
+/// Defines one constant per edge kind, numbered in the order they are written, and a table of what is said about each, in
+/// that order.
+macro_rules! numbered_kinds {
+    (
+        $(#[$table_doc:meta])* $visibility:vis static $table:ident: $type:ty;
+        $($(#[$doc:meta])* $constant:ident: $facts:expr;)*
+    ) => {
+        #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
+        #[derive(Clone, Copy)]
+        #[repr(u8)]
+        enum Number { $($constant),* }
+
+        $(
+            $(#[$doc])*
+            pub const $constant: EdgeKind = EdgeKind(Number::$constant as u8);
+        )*
+
+        $(#[$table_doc])*
+        $visibility static $table: [$type; [$(Number::$constant),*].len()] = [$($facts),*];
+    };
+}
+use numbered_kinds;
 
 /// How many fixups were more than a field.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -56,42 +81,52 @@ pub struct Site<'a> {
     pub address: u64,
 }
 
+/// Where a PLT entry stands, and what it does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PltEntry {
+    /// Its own address.
+    pub address: u64,
+    /// The address of the slot that it jumps through.
+    pub slot: u64,
+    /// Whether it must be a valid target of indirect branches where those are checked.
+    pub landing_pad: bool,
+}
+
 /// What an architecture is to everything that does not care which it is.
 struct ArchFacts {
     kinds: &'static [KindFacts],
     pointer_size: usize,
     plt_entry_size: usize,
     can_relax: fn(EdgeKind, &[u8], u32, i64) -> bool,
-    write_plt_entry: fn(&mut [u8], u64, u64) -> Result<()>,
+    write_plt_entry: fn(&mut [u8], PltEntry) -> Result<()>,
     implicit_addend: fn(EdgeKind, &[u8]) -> Option<i64>,
     fragment_frame: (&'static [u8], &'static [u8]),
 }
 
-/// The facts of an architecture, if objects for it can be linked. This and [`fix_up`] are all that dispatches.
-fn facts(architecture: Architecture) -> Option<&'static ArchFacts> {
+/// The facts of an architecture. This and [`fix_up`] are all that dispatches.
+fn facts(architecture: Architecture) -> &'static ArchFacts {
     match architecture {
-        Architecture::X86_64 => Some(&x86_64::FACTS),
-        Architecture::Aarch64 => None,
+        Architecture::X86_64 => &x86_64::FACTS,
+        Architecture::Aarch64 => &aarch64::FACTS,
     }
 }
 
-/// The facts of every edge kind of an architecture, indexed by it. There are none where objects for the architecture
-/// cannot be linked, and so there is no graph for it.
+/// The facts of every edge kind of an architecture, indexed by it.
 #[must_use]
-pub fn kinds(architecture: Architecture) -> Option<&'static [KindFacts]> {
-    facts(architecture).map(|facts| facts.kinds)
+pub fn kinds(architecture: Architecture) -> &'static [KindFacts] {
+    facts(architecture).kinds
 }
 
 /// Size of an address in bytes, which is that of a GOT entry too.
 #[must_use]
 pub fn pointer_size(architecture: Architecture) -> usize {
-    facts(architecture).map_or(size_of::<u64>(), |facts| facts.pointer_size)
+    facts(architecture).pointer_size
 }
 
 /// Size of a PLT entry in bytes, and its alignment.
 #[must_use]
 pub fn plt_entry_size(architecture: Architecture) -> usize {
-    facts(architecture).map_or(0, |facts| facts.plt_entry_size)
+    facts(architecture).plt_entry_size
 }
 
 /// Whether the instruction with its field at `offset` of a block's content can always be rewritten to do without a GOT
@@ -104,23 +139,15 @@ pub fn can_relax(
     offset: u32,
     addend: i64,
 ) -> bool {
-    facts(architecture).is_some_and(|facts| (facts.can_relax)(kind, content, offset, addend))
+    (facts(architecture).can_relax)(kind, content, offset, addend)
 }
 
-/// Writes the PLT entry that stands at `entry_address` and jumps through the slot at `slot_address`.
+/// Writes the code of a PLT entry.
 ///
 /// # Errors
-/// The slot is out of reach, or `entry` is not [`plt_entry_size`] bytes long.
-pub fn write_plt_entry(
-    architecture: Architecture,
-    entry: &mut [u8],
-    entry_address: u64,
-    slot_address: u64,
-) -> Result<()> {
-    match facts(architecture) {
-        Some(facts) => (facts.write_plt_entry)(entry, entry_address, slot_address),
-        None => Err(not_linked(architecture)),
-    }
+/// The slot is out of reach, or `bytes` is not [`plt_entry_size`] bytes long.
+pub fn write_plt_entry(architecture: Architecture, bytes: &mut [u8], entry: PltEntry) -> Result<()> {
+    (facts(architecture).write_plt_entry)(bytes, entry)
 }
 
 /// The addend that stands in the field at `offset` of a block's content, for relocations that carry none; none where
@@ -132,13 +159,13 @@ pub fn implicit_addend(
     content: &[u8],
     offset: u32,
 ) -> Option<i64> {
-    (facts(architecture)?.implicit_addend)(kind, content.get(offset as usize..)?)
+    (facts(architecture).implicit_addend)(kind, content.get(offset as usize..)?)
 }
 
 /// The code that enters and leaves a function made of `.init` or `.fini` fragments, which stand between.
 #[must_use]
-pub fn fragment_frame(architecture: Architecture) -> Option<(&'static [u8], &'static [u8])> {
-    facts(architecture).map(|facts| facts.fragment_frame)
+pub fn fragment_frame(architecture: Architecture) -> (&'static [u8], &'static [u8]) {
+    facts(architecture).fragment_frame
 }
 
 /// Applies `edges`, which must all lie in the site.
@@ -153,32 +180,31 @@ pub fn fix_up<T: Targets>(
 ) -> Result<()> {
     match site.graph.architecture() {
         Architecture::X86_64 => x86_64::fix_up(site, edges, targets, counts),
-        architecture @ Architecture::Aarch64 => Err(not_linked(architecture)),
+        Architecture::Aarch64 => aarch64::fix_up(site, edges, targets, counts),
     }
 }
 
-#[cold]
-fn not_linked(architecture: Architecture) -> Error {
-    Error::invalid(format!("objects for {} cannot be linked", architecture.name()), None)
+/// Stores `bytes` at `position`, if they lie inside.
+fn put<const N: usize>(content: &mut [u8], position: usize, bytes: [u8; N]) -> Option<()> {
+    let end = position.checked_add(N)?;
+    content.get_mut(position..end)?.copy_from_slice(&bytes);
+    Some(())
+}
+
+/// The signed little-endian number that up to eight bytes are.
+fn signed_number(bytes: &[u8]) -> i64 {
+    let sign = bytes.last().map_or(0, |byte| if byte & 0x80 != 0 { -1 } else { 0 });
+    bytes.iter().rev().fold(sign, |value, byte| value << 8 | i64::from(*byte))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn architectures_that_cannot_be_linked_have_no_kinds_and_are_refused() {
-        let architecture = Architecture::Aarch64;
-        assert_eq!(kinds(architecture), None);
-        assert!(!can_relax(architecture, EdgeKind::UNKNOWN, &[], 0, 0));
-        let refusal = write_plt_entry(architecture, &mut [], 0, 0).unwrap_err();
-        assert_eq!(refusal.to_string(), "objects for aarch64 cannot be linked");
-    }
-
     /// Builders and passes rely on the first two kinds being the same everywhere.
     #[test]
     fn every_table_begins_with_the_common_kinds() {
-        for table in [Architecture::X86_64, Architecture::Aarch64].into_iter().filter_map(kinds) {
+        for table in [Architecture::X86_64, Architecture::Aarch64].map(kinds) {
             assert_eq!(table[EdgeKind::UNKNOWN.index()].name, "UNKNOWN");
             assert_eq!(table[EdgeKind::KEEP_ALIVE.index()].name, "KEEP_ALIVE");
         }

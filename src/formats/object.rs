@@ -94,7 +94,7 @@ impl<'data> Object<'data> {
 
     pub(crate) fn architecture(&self) -> Architecture {
         match self {
-            Self::Elf(object) => object.architecture,
+            Self::Elf(object) => object.machine.architecture,
             Self::Graph(graph) => graph.architecture(),
         }
     }

@@ -1,7 +1,6 @@
 //! Errors for inputs that are well-formed, but not objects that can be linked here.
 
 use crate::base::{Error, Place};
-use crate::graph::Architecture;
 use object::elf;
 
 const MAKE_OBJECT: &str = "compile with -c to get a relocatable object";
@@ -25,15 +24,6 @@ pub(crate) fn other_machine(place: Place, machine: u16) -> Error {
         place,
         format!("an object for machine {machine} (e_machine)"),
         "compile for x86_64 or aarch64",
-    )
-}
-
-/// An object for an architecture that this build of the library has no fixups for.
-pub(crate) fn architecture_not_built_in(place: Place, architecture: Architecture) -> Error {
-    Error::unsupported(
-        place,
-        format!("an object for {}", architecture.name()),
-        "this version links x86_64 objects",
     )
 }
 

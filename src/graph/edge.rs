@@ -35,6 +35,8 @@ pub enum Request {
     NearAddress,
     /// A call or jump: anything that gets there, so a PLT entry will do.
     Call,
+    /// The target itself, by a branch of short reach that may not change registers: out of reach, an island.
+    ShortBranch,
     /// A GOT entry.
     Got,
     /// A GOT entry, unless the instruction can be rewritten to do without.

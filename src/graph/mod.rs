@@ -74,6 +74,8 @@ pub struct LinkGraph<'data> {
     pub(crate) edges: Vec<Edge>,
     pub(crate) strings: &'data [u8],
     pub(crate) own_names: Vec<Cow<'data, [u8]>>,
+    /// Whether its code has landing pads for indirect branches, so that what the linker adds must have them too.
+    pub(crate) landing_pads: bool,
 }
 
 impl<'data> LinkGraph<'data> {
@@ -91,6 +93,7 @@ impl<'data> LinkGraph<'data> {
             edges: Vec::new(),
             strings: &[],
             own_names: Vec::new(),
+            landing_pads: false,
         }
     }
 

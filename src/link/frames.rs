@@ -37,10 +37,7 @@ pub(super) fn add_fragment_frames(image: &mut Image<'_>, graphs: &[LinkGraph<'_>
             })
         })
     };
-    let Some((enter, leave)) = graphs.first().and_then(|graph| arch::fragment_frame(graph.architecture))
-    else {
-        return;
-    };
+    let (enter, leave) = arch::fragment_frame(image.graph.architecture);
     let roles: [Fragments; 2] = [
         (|priority| SectionRole::Initializers(InitPhase::Fragment, priority), ".init"),
         (|priority| SectionRole::Finalizers(InitPhase::Fragment, priority), ".fini"),

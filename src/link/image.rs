@@ -29,6 +29,8 @@ pub(crate) struct Image<'data> {
     pub(crate) indirect_slots: Option<BlockId>,
     /// For each PLT entry: whether its slot is among `indirect_slots`, and its position there or in `slots`.
     pub(crate) slot_of_plt: Vec<(bool, u32)>,
+    /// Whether PLT entries have landing pads.
+    pub(crate) landing_pads: bool,
     pub(crate) header: Option<BlockId>,
     /// Variables of shared libraries that 32-bit code refers to: the library's address, and where the copy is.
     pub(crate) copies: Vec<(u64, BlockId)>,
@@ -44,7 +46,7 @@ pub(crate) const SLOT: u64 = 8;
 impl<'data> Image<'data> {
     /// An image graph with the GOT's block, which every image has.
     pub(crate) fn new(index: u32, architecture: Architecture) -> Self {
-        let kinds = arch::kinds(architecture).unwrap_or(&[]);
+        let kinds = arch::kinds(architecture);
         let mut graph = LinkGraph::new("<image>", architecture, kinds);
         graph.symbols.push(Symbol::NULL);
         let mut image = Self {
@@ -55,6 +57,7 @@ impl<'data> Image<'data> {
             slots: None,
             indirect_slots: None,
             slot_of_plt: Vec::new(),
+            landing_pads: false,
             header: None,
             copies: Vec::new(),
             linker_symbols: Vec::new(),
@@ -145,6 +148,7 @@ impl<'data> Image<'data> {
         if entries.plt.is_empty() {
             return;
         }
+        self.landing_pads = graphs.iter().any(|graph| graph.landing_pads);
         let (mut direct, mut indirect) = (0, 0);
         for owner in &entries.plt {
             let is_indirect = is_indirect(*owner, graphs, globals);

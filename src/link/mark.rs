@@ -416,7 +416,7 @@ fn needs_outside(request: Request) -> u8 {
         Request::NearAddress => need::NEAR,
         Request::Call | Request::Plt => need::PLT,
         Request::Got | Request::RelaxableGot => need::GOT,
-        Request::Nothing | Request::Address | Request::ThreadLocal => 0,
+        Request::Nothing | Request::Address | Request::ShortBranch | Request::ThreadLocal => 0,
     }
 }
 

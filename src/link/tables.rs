@@ -7,7 +7,7 @@ use super::globals::{GlobalId, Globals};
 use super::image::{Image, SLOT};
 use super::layout::{self, Layout};
 use super::merging::Merging;
-use crate::arch;
+use crate::arch::{self, PltEntry};
 use crate::base::Result;
 use crate::formats::elf::{self, ehdr};
 use crate::graph::{BlockId, Content, LinkGraph};
@@ -54,8 +54,12 @@ fn write_plt(
     let mut code = vec![0; size * entries.plt.len()];
     let mut slots: Vec<u8> = Vec::new();
     for ((position, owner), entry) in (0u32..).zip(&entries.plt).zip(code.chunks_exact_mut(size)) {
-        let slot = addresses.slot_address(position).unwrap_or(0);
-        arch::write_plt_entry(graph.architecture, entry, addresses.plt_entry_address(position), slot)?;
+        let wanted = PltEntry {
+            address: addresses.plt_entry_address(position),
+            slot: addresses.slot_address(position).unwrap_or(0),
+            landing_pad: image.landing_pads,
+        };
+        arch::write_plt_entry(graph.architecture, entry, wanted)?;
         if !image.slot_of_plt[position as usize].0 {
             slots.extend(addresses.definition_address(*owner).to_le_bytes());
         }
@@ -77,7 +81,7 @@ fn header_bytes(addresses: &Addresses<'_, '_>, layout: &Layout, header: BlockId)
         alignment: segment.alignment,
     };
     let segments: Vec<_> = layout.segments.iter().map(segment).collect();
-    let mut bytes = ehdr::bytes(elf::machine_of(graph.architecture), &segments)?;
+    let mut bytes = ehdr::bytes(elf::machine::machine(graph.architecture).number, &segments)?;
     bytes.resize(block.size as usize, 0);
     Ok(bytes)
 }

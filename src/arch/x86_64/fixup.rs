@@ -11,10 +11,11 @@
 //! - `lea foo(%rip), %reg`, where foo is weak and nothing defines it, becomes `mov $0, %reg`;
 //! - an instruction that loads an address from the GOT is [rewritten](super::relax) to do without, where possible.
 
-use super::errors::{Failure, Fault};
+use super::errors::{ABSENT, remedy};
 use super::kinds::*;
-use super::relax::{can_relax, is_branch, load_null, put, relax};
-use crate::arch::{FixupCounts, Site, Targets};
+use super::relax::{can_relax, is_branch, load_null, relax};
+use crate::arch::fault::{Failure, Fault, Misfit};
+use crate::arch::{FixupCounts, Site, Targets, put};
 use crate::base::Result;
 use crate::graph::{BlockId, Edge, EdgeKind, Edges, Lifetime, LinkGraph, SymbolId};
 
@@ -215,8 +216,8 @@ impl<T: Targets> Fixer<'_, T> {
 
     #[cold]
     fn out_of_range(&self, edge: Edge, target: u64, value: i64) -> Failure {
-        let is_absent = self.targets.is_absent(edge.target);
-        self.fault(edge).out_of_range(target, self.field(edge), value, is_absent)
+        let help = if self.targets.is_absent(edge.target) { ABSENT } else { remedy(edge.kind) };
+        self.fault(edge).out_of_range(Misfit { target, fixup: self.field(edge), value, help })
     }
 
     fn fault(&self, edge: Edge) -> Fault<'_> {

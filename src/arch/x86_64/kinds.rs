@@ -16,27 +16,13 @@
 //! The psABI's x32 column and its dynamic types (`COPY`, `GLOB_DAT`, `JUMP_SLOT`, `RELATIVE`, `IRELATIVE`) have no
 //! place in a relocatable object for LP64, and none here.
 
+use crate::arch::numbered_kinds;
 use crate::graph::{EdgeKind, KindFacts, Request};
 
-/// Defines one constant per kind, numbered in the order they are written, and the table of their facts in that order.
-macro_rules! kinds {
-    ($($(#[$doc:meta])* $constant:ident: $facts:expr;)*) => {
-        #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
-        #[derive(Clone, Copy)]
-        #[repr(u8)]
-        enum Number { $($constant),* }
+numbered_kinds! {
+    /// The facts of every kind, indexed by it.
+    pub static KINDS: KindFacts;
 
-        $(
-            $(#[$doc])*
-            pub const $constant: EdgeKind = EdgeKind(Number::$constant as u8);
-        )*
-
-        /// The facts of every kind, indexed by it.
-        pub static KINDS: [KindFacts; [$(Number::$constant),*].len()] = [$($facts),*];
-    };
-}
-
-kinds! {
     /// What the table does not know.
     UNKNOWN: kind("UNKNOWN", "", Field::NONE, Request::Nothing);
     /// Nothing is stored; the target is kept alive.

@@ -12,7 +12,7 @@ pub use fixup::fix_up;
 pub use plt::{PLT_ENTRY_SIZE, write_plt_entry};
 pub use relax::can_relax;
 
-use super::ArchFacts;
+use super::{ArchFacts, PltEntry};
 use crate::base::{Error, Result};
 use crate::graph::EdgeKind;
 
@@ -35,19 +35,16 @@ const LEAVE_FRAGMENTS: [u8; 5] = [0x48, 0x83, 0xc4, 0x08, 0xc3];
 fn implicit_addend(kind: EdgeKind, field: &[u8]) -> Option<i64> {
     let width = kinds::KINDS.get(kind.index())?.width as usize;
     let field = field.get(..width)?;
-    let negative = field.last().is_some_and(|byte| byte & 0x80 != 0);
-    let mut bytes = [if negative { 0xff } else { 0 }; 8];
-    bytes.get_mut(..width)?.copy_from_slice(field);
-    Some(i64::from_le_bytes(bytes))
+    (width <= 8).then(|| super::signed_number(field))
 }
 
-fn write_plt_entry_to_slice(entry: &mut [u8], entry_address: u64, slot_address: u64) -> Result<()> {
-    let size = entry.len();
-    let entry = entry.try_into().map_err(|_| {
+fn write_plt_entry_to_slice(bytes: &mut [u8], entry: PltEntry) -> Result<()> {
+    let (size, PltEntry { address, slot, .. }) = (bytes.len(), entry);
+    let bytes = bytes.try_into().map_err(|_| {
         Error::invalid(format!("a PLT entry of {size} bytes instead of {PLT_ENTRY_SIZE}"), None)
     })?;
-    write_plt_entry(entry, entry_address, slot_address).map_err(|distance| {
-        let what = format!("the PLT entry at {entry_address:#x} is {distance:#x} bytes from its GOT slot");
+    write_plt_entry(bytes, address, slot).map_err(|distance| {
+        let what = format!("the PLT entry at {address:#x} is {distance:#x} bytes from its GOT slot");
         Error::invalid(what, Some("keep code and data of one image within 2 GiB"))
     })
 }

@@ -24,6 +24,7 @@
 //! `movrs` (`CODE_5_GOTPCRELX`) goes on loading from the GOT: it is rare, and asks for the memory access as such.
 
 use super::kinds::*;
+use crate::arch::put;
 use crate::graph::EdgeKind;
 
 /// How an instruction can do without its GOT entry.
@@ -205,11 +206,4 @@ pub(super) fn load_null(content: &mut [u8], position: usize, addend: i64) -> boo
         _ => return false,
     }
     use_immediate(content, position, Prefix::Rex, 0).is_some()
-}
-
-/// Stores `bytes` at `position`, if they lie inside.
-pub(super) fn put<const N: usize>(content: &mut [u8], position: usize, bytes: [u8; N]) -> Option<()> {
-    let end = position.checked_add(N)?;
-    content.get_mut(position..end)?.copy_from_slice(&bytes);
-    Some(())
 }

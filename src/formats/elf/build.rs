@@ -3,12 +3,11 @@
 //! Every section that is loaded and not discarded becomes one section with one block, in the order of the object.
 //! Graph symbol ids are the object's symbol indexes, so that relocation tables can be viewed in place.
 
-use super::globals::{SHN_X86_64_LCOMMON, linkage_of, scope_of};
-use super::notes::read_note;
+use super::globals::{linkage_of, scope_of};
+use super::notes::{has_landing_pads, read_note};
 use super::object::{ElfObject, SymbolSection};
 use super::relocations;
 use super::sections::{Disposition, Traits, disposition, lifetime};
-use super::x86_64;
 use crate::arch;
 use crate::base::{Error, ExecutorAddr, Result};
 use crate::formats::object::{BuildOptions, Resolution, Scratch, settle};
@@ -16,8 +15,8 @@ use crate::formats::refuse;
 use crate::graph::edge::EdgeRun;
 use crate::graph::symbol::{LinkageScope, NO_GLOBAL, NameRef};
 use crate::graph::{
-    Architecture, Block, BlockId, Content, EdgeKind, LinkGraph, Linkage, Permissions, Scope, Section,
-    SectionFlags, SectionId, SectionRole, Symbol, SymbolFlags, SymbolKind,
+    Block, BlockId, Content, LinkGraph, Linkage, Permissions, Scope, Section, SectionFlags, SectionId,
+    SectionRole, Symbol, SymbolFlags, SymbolKind,
 };
 use object::LittleEndian as LE;
 use object::elf::{self, SectionHeader64, Sym64};
@@ -38,11 +37,10 @@ pub(crate) fn build<'data>(
     options: BuildOptions,
     scratch: &mut Scratch,
 ) -> Result<LinkGraph<'data>> {
-    let Some(kinds) = arch::kinds(object.architecture) else {
-        return Err(refuse::architecture_not_built_in(object.file(), object.architecture));
-    };
-    let mut graph = LinkGraph::new(object.name.clone(), object.architecture, kinds);
-    graph.relocation_kinds = relocation_kinds(object.architecture);
+    let machine = object.machine;
+    let kinds = arch::kinds(machine.architecture);
+    let mut graph = LinkGraph::new(object.name.clone(), machine.architecture, kinds);
+    graph.relocation_kinds = machine.kinds;
     graph.strings = object.strings;
     reset_blocks(object, resolution, &mut scratch.block_of_section);
     let mut builder = Builder { object, options, graph, scratch };
@@ -50,13 +48,6 @@ pub(crate) fn build<'data>(
     builder.add_relocations()?;
     builder.add_symbols(resolution)?;
     Ok(builder.graph)
-}
-
-fn relocation_kinds(architecture: Architecture) -> &'static [EdgeKind] {
-    match architecture {
-        Architecture::X86_64 => &x86_64::KINDS_BY_NUMBER,
-        Architecture::Aarch64 => &[],
-    }
 }
 
 fn reset_blocks(object: &ElfObject<'_>, resolution: Resolution<'_>, blocks: &mut Vec<u32>) {
@@ -83,10 +74,13 @@ impl<'data> Builder<'_, 'data> {
                 continue;
             }
             let name = self.object.section_name(header);
-            match disposition(header, name) {
+            match disposition(header, name, self.object.machine) {
                 Disposition::Load(traits) => self.add_block(index, header, name, traits)?,
                 Disposition::Debug if self.options.keep_debug => self.add_debug(index, header, name)?,
-                Disposition::Note => read_note(self.object, header, name, &mut self.scratch.warnings),
+                Disposition::Note => {
+                    self.graph.landing_pads |= has_landing_pads(self.object, header, name);
+                    read_note(self.object, header, name, &mut self.scratch.warnings);
+                }
                 _ if name.starts_with(b".gnu.lto_") => return Err(refuse::slim_lto(self.object.file())),
                 _ => {}
             }
@@ -203,8 +197,9 @@ impl<'data> Builder<'_, 'data> {
                 format!("name offset {name:#x} of symbol {index} is past the string table"),
             ));
         }
-        let mut flags = flags_of(entry);
-        flags.set(SymbolFlags::LARGE, entry.st_shndx.get(LE).0 == SHN_X86_64_LCOMMON);
+        let (mut flags, machine) = (flags_of(entry), self.object.machine);
+        flags.set(SymbolFlags::LARGE, machine.large_common == Some(entry.st_shndx.get(LE).0));
+        flags.set(SymbolFlags::VARIANT_PCS, entry.st_other.0 & machine.variant_pcs != 0);
         let scope = scope_of(entry);
         let linkage = if scope == Scope::Local { Linkage::Strong } else { linkage_of(entry) };
         Ok(Symbol {

@@ -8,9 +8,6 @@ use object::LittleEndian as LE;
 use object::elf::{self, Sym64};
 use std::borrow::Cow;
 
-/// `SHN_X86_64_LCOMMON` of the x86-64 psABI: a common symbol of the large code model.
-pub(crate) const SHN_X86_64_LCOMMON: u16 = 0xff02;
-
 /// Calls `visit` for every symbol that takes part in the resolution of names.
 pub(crate) fn for_each_global<'data>(
     object: &ElfObject<'data>,
@@ -45,7 +42,8 @@ fn kind_of(object: &ElfObject<'_>, index: u32, symbol: &Sym64<LE>) -> Result<(Gl
         SymbolSection::Index(section) => (GlobalKind::Defined, section),
         SymbolSection::Reserved(section) => match section {
             0xfff1 => (GlobalKind::Defined, 0),
-            0xfff2 | SHN_X86_64_LCOMMON => (GlobalKind::Common, 0),
+            0xfff2 => (GlobalKind::Common, 0),
+            _ if object.machine.large_common == Some(section) => (GlobalKind::Common, 0),
             _ => {
                 return Err(Error::malformed(
                     object.file(),

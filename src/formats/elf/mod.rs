@@ -3,9 +3,11 @@
 //! Sources: the generic ABI (object files, COMDAT groups, `SHT_SYMTAB_SHNDX`), the CREL proposal to it, and the
 //! psABI of each architecture for relocation numbers.
 
+pub(crate) mod aarch64;
 mod build;
 pub(crate) mod ehdr;
 mod globals;
+pub(crate) mod machine;
 mod notes;
 mod object;
 mod priority;
@@ -15,4 +17,4 @@ pub(crate) mod x86_64;
 
 pub(crate) use build::build;
 pub(crate) use globals::{for_each_discarded_section, for_each_global, group_signature};
-pub(crate) use object::{ElfObject, machine_of};
+pub(crate) use object::ElfObject;

@@ -1,8 +1,8 @@
 //! The checked, zero-copy reading of an ELF relocatable object: headers, symbol table, COMDAT groups.
 
+use super::machine::{self, Machine};
 use crate::base::{Error, Place, Result};
 use crate::formats::refuse;
-use crate::graph::Architecture;
 use memchr::memchr;
 use object::LittleEndian as LE;
 use object::elf::{self, FileHeader64, SectionHeader64, Sym64};
@@ -24,7 +24,7 @@ pub(crate) struct ComdatGroup<'data> {
 pub(crate) struct ElfObject<'data> {
     pub(crate) name: Arc<str>,
     pub(crate) data: &'data [u8],
-    pub(crate) architecture: Architecture,
+    pub(crate) machine: &'static Machine,
     pub(crate) sections: &'data [SectionHeader64<LE>],
     pub(crate) section_names: &'data [u8],
     pub(crate) symbols: &'data [Sym64<LE>],
@@ -45,7 +45,7 @@ impl<'data> ElfObject<'data> {
         if header.e_type(LE) != elf::ET_REL {
             return Err(refuse::not_relocatable(file(), header.e_type(LE).0));
         }
-        let architecture = architecture_of(header.e_machine(LE).0)
+        let machine = machine::by_number(header.e_machine(LE).0)
             .ok_or_else(|| refuse::other_machine(file(), header.e_machine(LE).0))?;
         let table_at = header.e_shoff(LE);
         let sections = header
@@ -54,7 +54,7 @@ impl<'data> ElfObject<'data> {
         let mut object = Self {
             name,
             data,
-            architecture,
+            machine,
             sections,
             section_names: &[],
             symbols: &[],
@@ -271,20 +271,4 @@ fn string_at(table: &[u8], offset: u32) -> Option<&[u8]> {
     }
     let tail = table.get(offset as usize..)?;
     memchr(0, tail).map(|end| &tail[..end])
-}
-
-fn architecture_of(machine: u16) -> Option<Architecture> {
-    match elf::Machine(machine) {
-        elf::EM_X86_64 => Some(Architecture::X86_64),
-        elf::EM_AARCH64 => Some(Architecture::Aarch64),
-        _ => None,
-    }
-}
-
-/// The machine number of an architecture.
-pub(crate) fn machine_of(architecture: Architecture) -> u16 {
-    match architecture {
-        Architecture::X86_64 => elf::EM_X86_64.0,
-        Architecture::Aarch64 => elf::EM_AARCH64.0,
-    }
 }

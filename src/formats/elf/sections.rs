@@ -1,14 +1,10 @@
 //! What an ELF section header says about the section: memory, role, flags.
 
+use super::machine::Machine;
 use super::priority::init_priority;
 use crate::graph::{InitPhase, Lifetime, Permissions, SectionFlags, SectionRole, is_c_identifier};
 use object::LittleEndian as LE;
 use object::elf::{self, SectionHeader64};
-
-/// `SHF_X86_64_LARGE` of the x86-64 psABI.
-const SHF_X86_64_LARGE: u64 = 0x1000_0000;
-/// `SHT_X86_64_UNWIND` of the x86-64 psABI: `.eh_frame`.
-const SHT_X86_64_UNWIND: u32 = 0x7000_0001;
 
 /// What becomes of a section of the object.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,7 +31,7 @@ pub(crate) struct Traits {
 }
 
 /// Decides what becomes of a section.
-pub(crate) fn disposition(header: &SectionHeader64<LE>, name: &[u8]) -> Disposition {
+pub(crate) fn disposition(header: &SectionHeader64<LE>, name: &[u8], machine: &Machine) -> Disposition {
     let kind = header.sh_type.get(LE);
     let flags = header.sh_flags.get(LE).0;
     match kind {
@@ -44,7 +40,7 @@ pub(crate) fn disposition(header: &SectionHeader64<LE>, name: &[u8]) -> Disposit
         }
         elf::SHT_RELA | elf::SHT_REL | elf::SHT_CREL => Disposition::Relocations,
         elf::SHT_NOTE => Disposition::Note,
-        _ if flags & elf::SHF_ALLOC.0 != 0 => Disposition::Load(traits(header, name)),
+        _ if flags & elf::SHF_ALLOC.0 != 0 => Disposition::Load(traits(header, name, machine)),
         _ if name == b".note.GNU-stack" => Disposition::Note,
         elf::SHT_PROGBITS if is_debug_name(name) => Disposition::Debug,
         _ => Disposition::Skip,
@@ -59,7 +55,7 @@ fn is_debug_name(name: &[u8]) -> bool {
         || name == b".stabstr"
 }
 
-fn traits(header: &SectionHeader64<LE>, name: &[u8]) -> Traits {
+fn traits(header: &SectionHeader64<LE>, name: &[u8], machine: &Machine) -> Traits {
     let kind = header.sh_type.get(LE);
     let elf_flags = header.sh_flags.get(LE).0;
     let has = |flag: u64| elf_flags & flag != 0;
@@ -67,11 +63,11 @@ fn traits(header: &SectionHeader64<LE>, name: &[u8]) -> Traits {
     permissions.set(Permissions::WRITE, has(elf::SHF_WRITE.0));
     permissions.set(Permissions::EXECUTE, has(elf::SHF_EXECINSTR.0));
     let zero_fill = kind == elf::SHT_NOBITS;
-    let role = role(header, name);
+    let role = role(header, name, machine);
     let mut flags = SectionFlags::empty();
     let kept = is_kept_role(role) || name == b".llvm_stackmaps";
     flags.set(SectionFlags::KEEP, kept || has(elf::SHF_GNU_RETAIN.0));
-    flags.set(SectionFlags::LARGE, has(SHF_X86_64_LARGE));
+    flags.set(SectionFlags::LARGE, has(machine.large_section));
     flags.set(SectionFlags::RELRO, permissions.contains(Permissions::WRITE) && is_relro(role, name));
     flags.set(SectionFlags::C_IDENTIFIER, is_c_identifier(name));
     flags.set(SectionFlags::REVERSED, name.starts_with(b".ctors") || name.starts_with(b".dtors"));
@@ -82,7 +78,7 @@ fn is_kept_role(role: SectionRole) -> bool {
     matches!(role, SectionRole::Initializers(..) | SectionRole::Finalizers(..))
 }
 
-fn role(header: &SectionHeader64<LE>, name: &[u8]) -> SectionRole {
+fn role(header: &SectionHeader64<LE>, name: &[u8], machine: &Machine) -> SectionRole {
     let elf_flags = header.sh_flags.get(LE).0;
     let unit = u32::try_from(header.sh_entsize.get(LE)).unwrap_or(0);
     let has = |flag: u64| elf_flags & flag != 0;
@@ -104,7 +100,7 @@ fn role(header: &SectionHeader64<LE>, name: &[u8]) -> SectionRole {
         elf::SHT_PREINIT_ARRAY => SectionRole::Initializers(InitPhase::Preinit, u16::MAX),
         elf::SHT_INIT_ARRAY => SectionRole::Initializers(InitPhase::Array, priority(name)),
         elf::SHT_FINI_ARRAY => SectionRole::Finalizers(InitPhase::Array, priority(name)),
-        kind if kind.0 == SHT_X86_64_UNWIND => SectionRole::EhFrame,
+        kind if machine.unwind_section == Some(kind.0) => SectionRole::EhFrame,
         elf::SHT_PROGBITS if name == b".eh_frame" => SectionRole::EhFrame,
         elf::SHT_PROGBITS => init_priority(name).map_or(SectionRole::Regular, |(role, _)| role),
         _ => SectionRole::Regular,

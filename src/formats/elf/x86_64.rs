@@ -1,7 +1,20 @@
 //! What ELF calls the x86-64 edge kinds: relocation numbers, from the psABI's table "Relocation Types".
 
+use super::machine::Machine;
 use crate::arch::x86_64::kinds::*;
-use crate::graph::EdgeKind;
+use crate::graph::{Architecture, EdgeKind};
+
+/// `EM_X86_64`; `SHF_X86_64_LARGE`, `SHT_X86_64_UNWIND` and `SHN_X86_64_LCOMMON` of the psABI.
+pub(crate) static MACHINE: Machine = Machine {
+    architecture: Architecture::X86_64,
+    number: 62,
+    kinds: &KINDS_BY_NUMBER,
+    large_section: 0x1000_0000,
+    unwind_section: Some(0x7000_0001),
+    large_common: Some(0xff02),
+    variant_pcs: 0,
+    landing_pads: None,
+};
 
 /// The edge kind of every relocation number. Numbers that are reserved, or that only a dynamic linker meets (5 to 8, 37
 /// and 38: `COPY`, `GLOB_DAT`, `JUMP_SLOT`, `RELATIVE`, `IRELATIVE`, `RELATIVE64`), are unknown. 39 and 40 are `PC32_BND`

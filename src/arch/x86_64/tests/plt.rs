@@ -1,5 +1,5 @@
 use crate::arch::x86_64::{PLT_ENTRY_SIZE, write_plt_entry};
-use crate::arch::{plt_entry_size, write_plt_entry as write_any_plt_entry};
+use crate::arch::{PltEntry, plt_entry_size, write_plt_entry as write_any_plt_entry};
 use crate::graph::Architecture;
 
 #[test]
@@ -31,6 +31,7 @@ fn slot_may_be_anywhere_within_reach() {
 fn entries_of_other_sizes_are_refused() {
     let size = plt_entry_size(Architecture::X86_64);
     let mut entry = vec![0; size + 1];
-    assert!(write_any_plt_entry(Architecture::X86_64, &mut entry[..size], 0, 0x1000).is_ok());
-    assert!(write_any_plt_entry(Architecture::X86_64, &mut entry, 0, 0x1000).is_err());
+    let wanted = PltEntry { address: 0, slot: 0x1000, landing_pad: false };
+    assert!(write_any_plt_entry(Architecture::X86_64, &mut entry[..size], wanted).is_ok());
+    assert!(write_any_plt_entry(Architecture::X86_64, &mut entry, wanted).is_err());
 }

@@ -1,0 +1,31 @@
+//! AArch64 (LP64, little-endian), after "ELF for the Arm 64-bit Architecture (AArch64)".
+
+mod errors;
+mod fixup;
+mod insn;
+pub mod kinds;
+mod plt;
+mod relax;
+#[cfg(test)]
+mod tests;
+
+pub use fixup::fix_up;
+pub use plt::PLT_ENTRY_SIZE;
+
+use super::ArchFacts;
+
+pub(super) static FACTS: ArchFacts = ArchFacts {
+    kinds: &kinds::KINDS,
+    pointer_size: 8,
+    plt_entry_size: PLT_ENTRY_SIZE,
+    // Whether instructions can do without the GOT depends on two relocations.
+    can_relax: |_, _, _, _| false,
+    write_plt_entry: plt::write_plt_entry,
+    implicit_addend: fixup::implicit_addend,
+    fragment_frame: (&ENTER_FRAGMENTS, &LEAVE_FRAGMENTS),
+};
+
+/// `bti c; stp x29, x30, [sp, #-16]!; mov x29, sp`.
+const ENTER_FRAGMENTS: [u8; 12] = [0x5f, 0x24, 0x03, 0xd5, 0xfd, 0x7b, 0xbf, 0xa9, 0xfd, 0x03, 0x00, 0x91];
+/// `ldp x29, x30, [sp], #16; ret`.
+const LEAVE_FRAGMENTS: [u8; 8] = [0xfd, 0x7b, 0xc1, 0xa8, 0xc0, 0x03, 0x5f, 0xd6];
