@@ -60,16 +60,23 @@ impl Arch {
     /// is told to run such programs with, `qemu-ARCH` where nothing else is said.
     #[must_use]
     pub fn command(self, program: impl Into<OsString>) -> Command {
-        let runner = format!("CARGO_TARGET_{}_UNKNOWN_LINUX_GNU_RUNNER", self.name().to_uppercase());
-        let runner = std::env::var(runner).unwrap_or_else(|_| self.emulator());
-        let mut words = runner.split_whitespace().map(OsString::from).chain([program.into()]);
+        let emulator = self.emulator();
+        let mut words = emulator.split_whitespace().map(OsString::from).chain([program.into()]);
         let mut command = Command::new(words.next().unwrap_or_default());
         command.args(words);
         command
     }
 
+    /// Whether its programs are run by an emulator, whose word on mappings and such may differ from a kernel's.
+    #[must_use]
+    pub fn is_emulated(self) -> bool {
+        !self.emulator().is_empty()
+    }
+
     fn emulator(self) -> String {
-        if self == Self::host() { String::new() } else { format!("qemu-{} -L /", self.name()) }
+        let runner = format!("CARGO_TARGET_{}_UNKNOWN_LINUX_GNU_RUNNER", self.name().to_uppercase());
+        let default = || if self == Self::host() { String::new() } else { format!("qemu-{} -L /", self.name()) };
+        std::env::var(runner).unwrap_or_else(|_| default())
     }
 }
 

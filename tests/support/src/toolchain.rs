@@ -61,11 +61,6 @@ impl Compiler {
             Self::Clang => {
                 let mut command = Command::new(llvm(clang));
                 command.arg(format!("--target={}", arch.triple()));
-                // Where headers and libraries of a cross compiler are, if there is one.
-                let sysroot = Path::new("/usr").join(arch.triple());
-                if sysroot.join("include").is_dir() {
-                    command.arg(format!("--sysroot={}", sysroot.display()));
-                }
                 command
             }
         }
