@@ -4,9 +4,10 @@
 //! The two images lie at different addresses, so a fixup is judged by what it leads to in its own image.
 
 use jitlink::link::{Batch, LinkContext, LinkOptions, link};
+use jitlink_test_support::arch::Arch;
 use jitlink_test_support::pretended::{EveryName, PretendedMemory, pretended_symbol};
 use jitlink_test_support::process::{run, show};
-use jitlink_test_support::toolchain::{Compiler, is_cxx, llvm};
+use jitlink_test_support::toolchain::{Compiler, llvm};
 use jitlink_test_support::{cache, corpus, tests_dir};
 use object::elf::{self, SHF_ALLOC, SHF_MERGE, SHF_STRINGS};
 use object::read::elf::ElfFile64;
@@ -361,7 +362,7 @@ fn build(name: &str, sources: &[PathBuf], compiler: Compiler, flags: &[&str]) ->
     cache::filled(&root, name, &(sources, texts, compiler.name(), flags), |dir| {
         let object = |index: usize| dir.join(format!("{index}.o"));
         for (index, source) in sources.iter().enumerate() {
-            let mut command = Command::new(if is_cxx(source) { compiler.cxx() } else { compiler.c() });
+            let mut command = compiler.for_source(Arch::X86_64, source);
             command
                 .args(flags)
                 .args(["-w", "-DHAVE_UNISTD_H", "-c"])

@@ -16,13 +16,13 @@ use jitlink::link::{
     Batch, DataCopy, ImageActions, IndirectSlot, LinkContext, LinkOptions, Linked, Plugin, ResolvedSymbol,
     Resolver, SymbolQuery, link,
 };
+use jitlink_test_support::arch::Arch;
 use jitlink_test_support::cache;
 use jitlink_test_support::process::{run, show};
 use jitlink_test_support::toolchain::{Compiler, libstdcxx};
 use std::collections::HashMap;
 use std::ffi::c_void;
 use std::path::Path;
-use std::process::Command;
 use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -41,7 +41,7 @@ fn compile(name: &str, flags: &[&str], text: &str) -> Vec<u8> {
     let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("images");
     let dir = cache::filled(&root, name, &(text, flags), |dir| {
         std::fs::write(dir.join(name), text).map_err(|error| error.to_string())?;
-        let mut command = Command::new(Compiler::Clang.for_source(Path::new(name)));
+        let mut command = Compiler::Clang.for_source(Arch::host(), Path::new(name));
         command.current_dir(dir).args(flags).args(["-c", name, "-o", "object.o"]);
         run(&mut command, b"")?.success().map(drop).map_err(|what| format!("{}\n{what}", show(&command)))
     });
@@ -154,7 +154,7 @@ fn exceptions_pass_between_images_and_records_go_with_their_image() {
         (compile("throws.cpp", &["-O1"], THROWS), compile("catches.cpp", &["-O1"], CATCHES));
     let manager = InProcessManager::new().unwrap();
     let mut known = Known::new();
-    known.process.load(libstdcxx()).unwrap();
+    known.process.load(&libstdcxx(Arch::host())).unwrap();
     let thrower = image(&[&throws], &manager, &known).unwrap();
     known.learn(&thrower, &["thrower", "unwound"]);
     let catcher = image(&[&catches], &manager, &known).unwrap();
@@ -255,7 +255,7 @@ fn failed_links_leave_nothing_behind() {
         let mut context =
             LinkContext { manager: &manager, resolver: &known, actions: Some(actions), plugins };
         let linked = batch(objects).and_then(|batch| link(batch, &mut context, &LinkOptions::default()));
-        linked.err().expect("the link fails").to_string()
+        linked.expect_err("the link fails").to_string()
     };
     let (before, place) = (mappings(), works());
     for _ in 0..50 {

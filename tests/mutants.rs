@@ -2,6 +2,7 @@
 //!
 //! Each mutant is parsed and linked, and nothing of it is run. The seeds are fixed; `JITLINK_FULL` asks for more of them.
 
+use jitlink_test_support::arch::Arch;
 use jitlink_test_support::mutate::Victim;
 use jitlink_test_support::pretended::link_only;
 use jitlink_test_support::process::{run, show};
@@ -83,7 +84,7 @@ fn compile(name: &str, source: &Path, compiler: Compiler, flags: &[&str]) -> Res
     let text = std::fs::read(source).map_err(|error| error.to_string())?;
     let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mutants");
     let dir = cache::filled(&root, name, &(text, compiler.name(), flags), |dir| {
-        let mut command = Command::new(compiler.for_source(source));
+        let mut command = compiler.for_source(Arch::X86_64, source);
         command.args(flags).args(["-w", "-c"]).arg(source).arg("-o").arg(dir.join("victim.o"));
         run(&mut command, b"")?.success().map(drop).map_err(|what| format!("{}\n{what}", show(&command)))
     })?;

@@ -4,13 +4,13 @@
 //! a small part of the time allowed: no noise decides.
 
 use jitlink::link::{Batch, LinkContext, LinkOptions, NoSymbols, link};
+use jitlink_test_support::arch::Arch;
 use jitlink_test_support::cache;
 use jitlink_test_support::pretended::{EveryName, PretendedMemory};
 use jitlink_test_support::process::{run, show};
-use jitlink_test_support::toolchain::llvm;
+use jitlink_test_support::toolchain::Compiler;
 use std::fmt::Write;
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// The best of this many rounds counts.
@@ -134,7 +134,7 @@ fn undefined_names() {
     let manager = PretendedMemory::default();
     let mut context =
         LinkContext { manager: &manager, resolver: &NoSymbols, actions: None, plugins: &mut [] };
-    let error = link(batch, &mut context, &LinkOptions::default()).err().expect("nothing defines the names");
+    let error = link(batch, &mut context, &LinkOptions::default()).expect_err("nothing defines the names");
     assert_eq!(error.to_string().matches("undefined symbol there").count(), count);
     assert!(started.elapsed() <= LONGEST, "{:?}", started.elapsed());
 }
@@ -171,7 +171,7 @@ fn assemble(name: &str, size: usize, source: impl Fn(usize) -> String) -> Vec<u8
     let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("scaling");
     let fill = |dir: &Path| {
         std::fs::write(dir.join("source.s"), &text).map_err(|error| error.to_string())?;
-        let mut command = Command::new(llvm("clang"));
+        let mut command = Compiler::Clang.c(Arch::X86_64);
         command.current_dir(dir).args(["-c", "source.s", "-o", "object.o"]);
         run(&mut command, b"")?.success().map(drop).map_err(|what| format!("{}\n{what}", show(&command)))
     };

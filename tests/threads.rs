@@ -3,13 +3,13 @@
 use jitlink::base::Workers;
 use jitlink::inputs::{Input, InputStore, Loader, Members, Origin};
 use jitlink::link::{LinkContext, LinkOptions, link};
+use jitlink_test_support::arch::Arch;
 use jitlink_test_support::pretended::{EveryName, PretendedMemory};
 use jitlink_test_support::process::{run, show};
 use jitlink_test_support::toolchain::Compiler;
 use jitlink_test_support::{cache, tests_dir};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 const THREADS: [usize; 3] = [1, 2, 7];
 
@@ -91,14 +91,14 @@ fn objects(count: usize) -> Vec<PathBuf> {
 fn assemble(name: &str, text: &str) -> PathBuf {
     let source = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("threads-{name}.s"));
     std::fs::write(&source, text).expect("the source can be written");
-    build(name, &source, text, &["--target=x86_64-linux-gnu"])
+    build(name, &source, text, &[])
 }
 
 fn build(name: &str, source: &Path, text: &str, flags: &[&str]) -> PathBuf {
     let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("threads");
     let object = format!("{name}.o");
     let fill = |dir: &Path| {
-        let mut command = Command::new(Compiler::Clang.for_source(source));
+        let mut command = Compiler::Clang.for_source(Arch::X86_64, source);
         command.args(flags).args(["-w", "-c"]).arg(source).arg("-o").arg(dir.join(&object));
         run(&mut command, b"")?.success().map(drop).map_err(|what| format!("{}\n{what}", show(&command)))
     };

@@ -1,7 +1,8 @@
 //! Files that cannot be linked: one clear error that names the file, status 1, never a panic.
 
+use jitlink_test_support::arch::{self, Arch};
 use jitlink_test_support::process::{Outcome, run, show};
-use jitlink_test_support::toolchain::llvm;
+use jitlink_test_support::toolchain::{Compiler, llvm};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
@@ -16,18 +17,21 @@ fn workshop() -> TempDir {
 }
 
 fn clang(dir: &Path, args: &[&str]) {
-    tool(dir, &llvm("clang"), args);
+    must(dir, Compiler::Clang.c(Arch::under_test()), args);
 }
 
-fn tool(dir: &Path, tool: &Path, args: &[&str]) {
-    let mut command = Command::new(tool);
+fn archiver(dir: &Path, args: &[&str]) {
+    must(dir, Command::new(llvm("llvm-ar")), args);
+}
+
+fn must(dir: &Path, mut command: Command, args: &[&str]) {
     let outcome = run(command.current_dir(dir).args(args), b"").expect("the tool runs");
     assert_eq!(outcome.status, 0, "{}\n{outcome}", show(&command));
 }
 
 fn jitlink(dir: &Path, args: &[&str]) -> Outcome {
-    let command = std::env::var_os("JITLINK_COMMAND").unwrap_or_else(|| env!("CARGO_BIN_EXE_jitlink").into());
-    run(Command::new(command).current_dir(dir).args(args), b"").expect("the command runs")
+    let mut command = arch::jitlink(env!("CARGO_BIN_EXE_jitlink"));
+    run(command.current_dir(dir).args(args), b"").expect("the command runs")
 }
 
 /// `input` is refused with its name, all of `texts`, and nothing else of note.
@@ -162,7 +166,7 @@ fn executable_at_fixed_addresses() {
 fn shared_object_without_section_headers_in_an_archive() {
     let dir = workshop();
     clang(dir.path(), &["-shared", "-fPIC", "good.c", "-o", "lib.so"]);
-    tool(dir.path(), &llvm("llvm-ar"), &["rcS", "lib.a", "lib.so"]);
+    archiver(dir.path(), &["rcS", "lib.a", "lib.so"]);
     let outcome = jitlink(dir.path(), &["-noexec", "-all_load", "good.o", "lib.a"]);
     assert_eq!(outcome.status, 1, "{outcome}");
     assert!(outcome.stderr_text().contains("lib.a(lib.so)"), "{outcome}");
@@ -179,10 +183,13 @@ fn llvm_bitcode() {
 fn gcc_slim_lto() {
     let dir = workshop();
     let args = ["-flto", "-fno-fat-lto-objects", "-c", "good.c", "-o", "slim.o"];
-    tool(dir.path(), Path::new("gcc"), &args);
+    let gcc = Compiler::Gcc.c(Arch::under_test());
+    let mut archiver = gcc.get_program().to_owned();
+    archiver.push("-ar");
+    must(dir.path(), gcc, &args);
     refused(dir.path(), "slim.o", &["link-time-optimisation", "-fno-lto"]);
     // Before it seems that nothing defines main, also from an archive.
-    tool(dir.path(), Path::new("gcc-ar"), &["rc", "slim.a", "slim.o"]);
+    must(dir.path(), Command::new(archiver), &["rc", "slim.a", "slim.o"]);
     for (input, name) in [("slim.o", "slim.o"), ("slim.a", "slim.a(slim.o)")] {
         let outcome = jitlink(dir.path(), &[input]);
         assert!(outcome.stderr_text().contains(&format!("{name}: holds only gcc's")), "{outcome}");
@@ -193,7 +200,7 @@ fn gcc_slim_lto() {
 fn gcc_fat_lto_is_linked() {
     let dir = workshop();
     let args = ["-flto", "-ffat-lto-objects", "-c", "good.c", "-o", "fat.o"];
-    tool(dir.path(), Path::new("gcc"), &args);
+    must(dir.path(), Compiler::Gcc.c(Arch::under_test()), &args);
     let outcome = jitlink(dir.path(), &["fat.o"]);
     assert_eq!(outcome.status, 5, "{outcome}");
 }
@@ -201,7 +208,7 @@ fn gcc_fat_lto_is_linked() {
 #[test]
 fn relocation_past_its_section() {
     let dir = workshop();
-    std::fs::write(dir.path().join("past.s"), ".globl main\nmain: ret\n.reloc 100, R_X86_64_64, main\n")
+    std::fs::write(dir.path().join("past.s"), ".globl main\nmain: ret\n.reloc 100, BFD_RELOC_64, main\n")
         .unwrap();
     clang(dir.path(), &["-c", "past.s", "-o", "past.o"]);
     refused(dir.path(), "past.o", &[".text", "0x64"]);
@@ -229,7 +236,7 @@ fn alignment_that_is_no_power_of_two() {
 #[test]
 fn archive_cut_short() {
     let dir = workshop();
-    tool(dir.path(), &llvm("llvm-ar"), &["rc", "lib.a", "good.o"]);
+    archiver(dir.path(), &["rc", "lib.a", "good.o"]);
     let archive = std::fs::read(dir.path().join("lib.a")).unwrap();
     std::fs::write(dir.path().join("cut.a"), &archive[..archive.len() - 200]).unwrap();
     let outcome = jitlink(dir.path(), &["-noexec", "-all_load", "cut.a"]);
@@ -240,7 +247,7 @@ fn archive_cut_short() {
 #[test]
 fn thin_archive_whose_member_is_gone() {
     let dir = workshop();
-    tool(dir.path(), &llvm("llvm-ar"), &["--thin", "rc", "thin.a", "good.o"]);
+    archiver(dir.path(), &["--thin", "rc", "thin.a", "good.o"]);
     std::fs::remove_file(dir.path().join("good.o")).unwrap();
     let outcome = jitlink(dir.path(), &["thin.a"]);
     assert_eq!(outcome.status, 1, "{outcome}");

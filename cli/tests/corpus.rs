@@ -1,12 +1,12 @@
 //! Real programs, compiled from the C sources that crates carry, linked in memory and run: output, errors and status are
 //! those of the native build.
 
+use jitlink_test_support::arch::{self, Arch};
 use jitlink_test_support::process::{Outcome, run, show};
 use jitlink_test_support::toolchain::{Compiler, llvm};
 use jitlink_test_support::{cache, corpus, full, tests_dir};
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// A program: where its sources are and how it is run.
 struct Program {
@@ -105,9 +105,9 @@ fn check(program: &Program, compiler: Compiler, flags: &[&str]) -> Result<(), St
 /// Runs the program in `dir` both ways.
 fn compare(program: &Program, words: &[&str], dir: &Path) -> Result<(), String> {
     let args: Vec<PathBuf> = words.iter().map(|word| argument(program, word)).collect();
-    let native = run(Command::new(dir.join("native")).current_dir(dir).args(&args), b"")?;
-    let command = std::env::var_os("JITLINK_COMMAND").unwrap_or_else(|| env!("CARGO_BIN_EXE_jitlink").into());
-    let mut command = Command::new(command);
+    let native = Arch::under_test().command(dir.join("native"));
+    let native = run({ native }.current_dir(dir).args(&args), b"")?;
+    let mut command = arch::jitlink(env!("CARGO_BIN_EXE_jitlink"));
     command.current_dir(dir).args(objects(dir)?).args(["-search-sys-lib", "-lm", "--"]).args(&args);
     let ours = run(&mut command, b"")?;
     if native.stdout.len() < 100 {
@@ -160,7 +160,7 @@ fn build(
 ) -> Result<(), String> {
     let home = corpus::crate_dir(program.krate)?;
     for source in sources {
-        let mut command = Command::new(compiler.c());
+        let mut command = compiler.c(Arch::under_test());
         command
             .arg("-c")
             .arg(source)
@@ -171,7 +171,7 @@ fn build(
         command.args(program.defines.iter().map(|name| format!("-D{name}")));
         run(&mut command, b"")?.success().map_err(|what| format!("{}\n{what}", show(&command)))?;
     }
-    let mut link = Command::new(compiler.c());
+    let mut link = compiler.c(Arch::under_test());
     link.arg("-o").arg(dir.join("native")).args(objects(dir)?).args(["-lm", "-pthread"]);
     if flags.contains(&"-fno-pic") {
         link.arg("-no-pie");

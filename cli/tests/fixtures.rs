@@ -3,11 +3,11 @@
 //! A fixture's source says in comments how: `# jitlink-args: WORDS` are words for the command, `# jitlink-fails: TEXT` a
 //! text that standard error holds because the link must fail, `# jitlink-check: RULE` what must hold otherwise.
 
+use jitlink_test_support::arch;
 use jitlink_test_support::process::{Outcome, run, show};
 use jitlink_test_support::tests_dir;
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 fn main() {
     let arguments = Arguments::from_args();
@@ -36,8 +36,7 @@ fn trial(source: PathBuf) -> Trial {
 
 fn check(source: &Path) -> Result<(), String> {
     let text = std::fs::read_to_string(source).map_err(|error| format!("{}: {error}", source.display()))?;
-    let command = std::env::var_os("JITLINK_COMMAND").unwrap_or_else(|| env!("CARGO_BIN_EXE_jitlink").into());
-    let mut command = Command::new(command);
+    let mut command = arch::jitlink(env!("CARGO_BIN_EXE_jitlink"));
     command.arg("-noexec").args(marked(&text, "args").flat_map(str::split_whitespace));
     let fails: Vec<&str> = marked(&text, "fails").collect();
     if fails.is_empty() {

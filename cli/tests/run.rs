@@ -8,6 +8,7 @@ mod build;
 mod judge;
 
 use build::Variant;
+use jitlink_test_support::arch::Arch;
 use jitlink_test_support::directives::Case;
 use jitlink_test_support::{full, tests_dir, toolchain::Compiler};
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -33,7 +34,7 @@ fn trials(file: &Path) -> Vec<Trial> {
     let name = file.file_name().expect("a directory entry has a name").to_string_lossy().into_owned();
     let stem = name.split('.').next().unwrap_or(&name).to_owned();
     let text = std::fs::read_to_string(file).expect("a test source can be read");
-    let case = match Case::parse(&name, &text) {
+    let case = match Case::parse(&name, &text, Arch::under_test()) {
         Ok(case) => Arc::new(case),
         Err(what) => return vec![Trial::test(stem, move || Err(Failed::from(what)))],
     };
@@ -42,7 +43,9 @@ fn trials(file: &Path) -> Vec<Trial> {
         .map(|variant| {
             let (case, stem) = (Arc::clone(&case), stem.clone());
             let title = format!("{stem}{}", variant.title());
+            let applies = case.applies;
             Trial::test(title, move || judge::check(&case, &stem, &variant).map_err(Failed::from))
+                .with_ignored_flag(!applies)
         })
         .collect()
 }

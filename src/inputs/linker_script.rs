@@ -286,7 +286,7 @@ mod tests {
 
     #[test]
     fn scripts_on_this_machine_are_read() {
-        let file = InputFile::open("/usr/lib/x86_64-linux-gnu/libc.so").unwrap();
+        let file = InputFile::open(format!("/usr/lib/{}-linux-gnu/libc.so", std::env::consts::ARCH)).unwrap();
         let script = parse(&file).unwrap();
         assert!(script.entries.iter().any(|entry| {
             matches!(&entry.input, ScriptInput::Path(path) if path.ends_with("/libc.so.6"))

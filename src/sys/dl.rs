@@ -251,7 +251,8 @@ impl ZeroEnded {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::process::Command;
+    use jitlink_test_support::arch::Arch;
+    use jitlink_test_support::toolchain::Compiler;
 
     fn build(dir: &Path, name: &str, source: &str) -> PathBuf {
         let (c, so) = (dir.join("x.c"), dir.join(name));
@@ -260,7 +261,8 @@ mod tests {
         std::fs::write(&script, "OLD { f; }; NEW { f; g; } OLD;\n").unwrap();
         let mut version = std::ffi::OsString::from("-Wl,--version-script=");
         version.push(&script);
-        let mut clang = Command::new("/usr/lib/llvm-22/bin/clang");
+        let mut clang = Compiler::Clang.c(Arch::host());
+        clang.arg("--ld-path=/usr/lib/llvm-22/bin/ld.lld");
         clang.args(["-shared", "-fPIC", "-o"]).args([&so, &c]).arg(version);
         let status = clang.status().unwrap();
         assert!(status.success());

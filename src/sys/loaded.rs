@@ -206,8 +206,9 @@ unsafe fn protect(pages: &Range<u64>, protection: region::Protection) -> Result<
 mod tests {
     use super::super::dl::{self, Library, OpenFlags};
     use super::*;
+    use jitlink_test_support::arch::Arch;
+    use jitlink_test_support::toolchain::Compiler;
     use std::path::Path;
-    use std::process::Command;
 
     const SOURCE: &str = r#"
         struct pair { long first, second; } moving = {1, 2};
@@ -224,7 +225,8 @@ mod tests {
     fn library(dir: &Path) -> Library {
         let (c, so) = (dir.join("moving.c"), dir.join("libmoving.so"));
         std::fs::write(&c, SOURCE).unwrap();
-        let mut clang = Command::new("/usr/lib/llvm-22/bin/clang");
+        let mut clang = Compiler::Clang.c(Arch::host());
+        clang.arg("--ld-path=/usr/lib/llvm-22/bin/ld.lld");
         clang.args(["-shared", "-fPIC", "-O1", "-Wl,-z,relro,-z,now", "-o"]).args([&so, &c]);
         assert!(clang.status().unwrap().success());
         Library::open(&so, OpenFlags::empty()).unwrap()

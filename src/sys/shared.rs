@@ -52,9 +52,10 @@ impl SharedMemory {
         if range.is_empty() || range.end > self.view.len() as u64 {
             return range.is_empty();
         }
-        let start = (self.view() + range.start) as *mut libc::c_void;
-        // SAFETY: the range lies in the view; whoever used those bytes has given them back.
-        unsafe { libc::madvise(start, (range.end - range.start) as usize, libc::MADV_REMOVE) == 0 }
+        let mode = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
+        let (start, size) = (range.start as libc::off_t, (range.end - range.start) as libc::off_t);
+        // SAFETY: the range lies in the memory object; whoever used those bytes has given them back.
+        unsafe { libc::fallocate(self.file.as_raw_fd(), mode, start, size) == 0 }
     }
 }
 

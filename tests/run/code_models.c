@@ -2,6 +2,8 @@
 //# Compilers: clang | gcc
 //# Flags: -O0 -mcmodel=large -fno-pic | -O2 -mcmodel=medium -fno-pic | -O2 -mcmodel=large -fPIC
 //# MoreFlags: -O2 -mcmodel=small | -O2 -mcmodel=large -fno-pic | -O0 -mcmodel=medium -fPIC | -O0 -mcmodel=large -fPIC
+//# Flags[aarch64]: -O0 -mcmodel=large -fno-pic | -O2 -mcmodel=tiny | -O0 -mcmodel=tiny -fno-pic
+//# MoreFlags[aarch64]: -O2 -mcmodel=small | -O2 -mcmodel=large -fno-pic | -O2 -mcmodel=tiny -fno-pic | -O0 -fpic | -O2 -fPIC
 //# Stdout: 7 2.500000 text 12 100 6 exported
 //# File: a.c
 #include <stdio.h>

@@ -1,6 +1,6 @@
 # The second object's copy of a group is dropped; what refers to its symbols from outside gets the first one's.
 ## Stdout: 1 1
-## File: a.s
+## File[x86_64]: a.s
     .section .text.shared,"axG",@progbits,shared,comdat
     .globl shared
 shared:
@@ -14,7 +14,21 @@ from_a:
     addq $8, %rsp
     ret
     .section .note.GNU-stack,"",@progbits
-## File: b.s
+## File[aarch64]: a.s
+    .section .text.shared,"axG",@progbits,shared,comdat
+    .globl shared
+shared:
+    mov w0, #1
+    ret
+    .text
+    .globl from_a
+from_a:
+    stp x29, x30, [sp, #-16]!
+    bl shared
+    ldp x29, x30, [sp], #16
+    ret
+    .section .note.GNU-stack,"",@progbits
+## File[x86_64]: b.s
     .section .text.shared,"axG",@progbits,shared,comdat
     .globl shared
 shared:
@@ -27,6 +41,22 @@ from_b:
     subq $8, %rsp
     call *%rax
     addq $8, %rsp
+    ret
+    .section .note.GNU-stack,"",@progbits
+## File[aarch64]: b.s
+    .section .text.shared,"axG",@progbits,shared,comdat
+    .globl shared
+shared:
+    mov w0, #2
+    ret
+    .text
+    .globl from_b
+from_b:
+    adrp x0, shared
+    add x0, x0, :lo12:shared
+    stp x29, x30, [sp, #-16]!
+    blr x0
+    ldp x29, x30, [sp], #16
     ret
     .section .note.GNU-stack,"",@progbits
 ## File: main.c

@@ -1,4 +1,5 @@
 // gcc's medium model puts large common symbols into SHN_X86_64_LCOMMON; sizes and alignments differ between objects.
+//# Arch: x86_64
 //# Compilers: gcc
 //# Flags: -fcommon -mcmodel=medium -fno-pic -O1
 //# Stdout: 0 7 7

@@ -1,5 +1,6 @@
 // One common symbol, small in one object and large and more aligned in the other: the image has the larger of both.
 //# Flags: -fcommon | -fcommon -fno-pic | -fcommon -O2 -mcmodel=large
+//# Flags[aarch64]: -fcommon | -fcommon -fno-pic | -fcommon -O2 -mcmodel=large -fno-pic
 //# Stdout: 0 0 9
 //# File: a.c
 #include <stdint.h>

@@ -1,7 +1,8 @@
 // Exceptions thrown in one object and caught in another: by value, by base class, rethrown, with clean-up between.
 //# Compilers: clang | gcc
 //# Flags: -O0 | -O2 | -O2 -fno-pic | -O0 -mcmodel=large -fno-pic
-//# MoreFlags: -O2 -fPIC | -O2 -ffunction-sections -fdata-sections | -O2 -mcmodel=large -fPIC | -O1 -mcmodel=medium
+//# MoreFlags[x86_64]: -O2 -fPIC | -O2 -ffunction-sections -fdata-sections | -O2 -mcmodel=large -fPIC | -O1 -mcmodel=medium
+//# MoreFlags[aarch64]: -O2 -fPIC | -O2 -ffunction-sections -fdata-sections | -O1 -mcmodel=tiny
 //# Stdout: int 5
 //# Stdout: ~Guard derived
 //# Stdout: base of derived

@@ -2,6 +2,7 @@
 // (Static linkers give the indirect symbol another address in data than in code here.)
 //# Compilers: clang | gcc
 //# Flags: -O0 | -O2 -fPIC | -O2 -fno-pic | -O2 -mcmodel=large
+//# Flags[aarch64]: -O0 | -O2 -fPIC | -O2 -fno-pic | -O2 -mcmodel=large -fno-pic
 //# Native: no
 //# Stdout: 10 11 same same
 //# File: main.c

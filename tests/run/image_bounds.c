@@ -4,6 +4,11 @@
 //# Stdout: 1 1 1 ELF 1 1
 #include <elf.h>
 #include <stdio.h>
+#ifdef __aarch64__
+#define MACHINE EM_AARCH64
+#else
+#define MACHINE EM_X86_64
+#endif
 extern char _etext[], etext[], _edata[], edata[], _end[], end[];
 extern const Elf64_Ehdr __ehdr_start;
 static int data = 1, zero[100];
@@ -15,6 +20,6 @@ int main(void) {
     int loads = 0;
     for (int i = 0; i < __ehdr_start.e_phnum; i++)
         loads += headers[i].p_type == PT_LOAD;
-    printf("%.3s %d %d\n", __ehdr_start.e_ident + 1, loads > 0, __ehdr_start.e_machine == EM_X86_64);
+    printf("%.3s %d %d\n", __ehdr_start.e_ident + 1, loads > 0, __ehdr_start.e_machine == MACHINE);
     return 0;
 }

@@ -5,15 +5,25 @@
 ## Stdout: main
 ## Stdout: destructor
 ## Stdout: fini
-## File: a.s
+## File[x86_64]: a.s
     .section .init,"ax",@progbits
     call init_a
     .section .fini,"ax",@progbits
     call fini
     .section .note.GNU-stack,"",@progbits
-## File: b.s
+## File[aarch64]: a.s
+    .section .init,"ax",@progbits
+    bl init_a
+    .section .fini,"ax",@progbits
+    bl fini
+    .section .note.GNU-stack,"",@progbits
+## File[x86_64]: b.s
     .section .init,"ax",@progbits
     call init_b
+    .section .note.GNU-stack,"",@progbits
+## File[aarch64]: b.s
+    .section .init,"ax",@progbits
+    bl init_b
     .section .note.GNU-stack,"",@progbits
 ## File: main.c
 #include <stdio.h>

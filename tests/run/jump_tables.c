@@ -2,6 +2,7 @@
 //# Compilers: clang | gcc
 //# Flags: -O2 | -O2 -fno-pic | -O0 -mcmodel=large -fno-pic
 //# MoreFlags: -O2 -fPIC | -O2 -ffunction-sections -fdata-sections | -O2 -mcmodel=large -fPIC | -O1 -mcmodel=medium
+//# MoreFlags[aarch64]: -O2 -fPIC | -O2 -ffunction-sections -fdata-sections | -O1 -mcmodel=tiny
 //# Stdout: zero one four nine none
 //# Stdout: 8
 #include <stdio.h>

@@ -17,9 +17,15 @@ int main(void) {
 const char *real(void) { return "real"; }
 //# File: extra.c
 const char *extra(void) { return "extra"; }
-//# File: libscript.so
+//# File[x86_64]: libscript.so
 /* GNU ld script
    with a comment */
 OUTPUT_FORMAT(elf64-x86-64)
 GROUP ( libreal.so AS_NEEDED ( /lib/x86_64-linux-gnu/libm.so.6 ) )
+INPUT(libextra.a)
+//# File[aarch64]: libscript.so
+/* GNU ld script
+   with a comment */
+OUTPUT_FORMAT(elf64-littleaarch64)
+GROUP ( libreal.so AS_NEEDED ( /lib/aarch64-linux-gnu/libm.so.6 ) )
 INPUT(libextra.a)

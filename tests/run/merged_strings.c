@@ -1,6 +1,7 @@
 // Equal string literals of different objects are one, whole and wide, and an offset into one stays one.
 //# Flags: -O0 | -O2 | -O2 -fno-pic
-//# MoreFlags: -O2 -fPIC | -O2 -mcmodel=large
+//# MoreFlags[aarch64]: -O2 -fPIC | -O2 -mcmodel=large -fno-pic
+//# MoreFlags[x86_64]: -O2 -fPIC | -O2 -mcmodel=large
 //# File: a.c
 #include <stdio.h>
 #include <wchar.h>

@@ -1,6 +1,7 @@
-// Control-flow protection: ENDBR instructions, GNU property notes, indirect calls; nothing is said about them.
+// Control-flow protection: landing pads, GNU property notes, indirect calls; nothing is said about them.
 //# Compilers: clang | gcc
 //# Flags: -O0 -fcf-protection=full | -O2 -fcf-protection=full -fno-pic
+//# Flags[aarch64]: -O0 -mbranch-protection=standard | -O2 -mbranch-protection=standard -fno-pic
 //# Stdout: 3
 //# NoStderr: warning
 //# NoStderr: error

@@ -1,6 +1,7 @@
 // `__start_X` and `__stop_X` enclose the sections X of all objects, in command-line order, also from C-named sections
 // that nothing else refers to.
 //# Flags: -O0 | -O2 -ffunction-sections -fdata-sections | -O2 -fno-pic | -O2 -mcmodel=large
+//# Flags[aarch64]: -O0 | -O2 -ffunction-sections -fdata-sections | -O2 -fno-pic | -O2 -mcmodel=large -fno-pic
 //# Stdout: 1 2 3 10 20
 //# Stdout: absent
 //# File: a.c

@@ -1,4 +1,5 @@
-// A weak undefined symbol is null also where the object reaches it with a 32-bit pc-relative relocation.
+// A weak undefined symbol is null also where the object reaches it with a 32-bit pc-relative relocation. On AArch64, where
+// such relocations have no null, a branch to it goes to the next instruction.
 //# Flags: -fno-pic
 //# Stdout: null skipped
 //# File: main.c
@@ -9,7 +10,7 @@ int main(void) {
     printf("%s %s\n", address_of_missing() ? "set" : "null", call_missing_if_there() ? "called" : "skipped");
     return 0;
 }
-//# File: pc32.s
+//# File[x86_64]: pc32.s
     .weak missing
     .globl address_of_missing, call_missing_if_there
     .text
@@ -24,5 +25,20 @@ call_missing_if_there:
     movl $1, %eax
     ret
 1:  xorl %eax, %eax
+    ret
+    .section .note.GNU-stack,"",@progbits
+//# File[aarch64]: pc32.s
+    .weak missing
+    .globl address_of_missing, call_missing_if_there
+    .text
+address_of_missing:
+    adrp x0, :got:missing
+    ldr x0, [x0, :got_lo12:missing]
+    ret
+call_missing_if_there:
+    stp x29, x30, [sp, #-16]!
+    mov w0, wzr
+    bl missing
+    ldp x29, x30, [sp], #16
     ret
     .section .note.GNU-stack,"",@progbits

@@ -1,6 +1,7 @@
 // 3 GB of zero-fill in the medium and large models.
 //# Compilers: clang | gcc
 //# Flags: -O1 -mcmodel=medium -fno-pic | -O1 -mcmodel=large -fno-pic | -O1 -mcmodel=medium -fPIC
+//# Flags[aarch64]: -O1 -mcmodel=large -fno-pic
 //# Stdout: 1 2 0 3
 #include <stdio.h>
 #define SIZE 3000000000ul

@@ -1,14 +1,27 @@
 //! `-show-addrs`.
 
-use crate::bench::{Bench, SLAB};
+use crate::bench::{Bench, SLAB, assembly};
 use std::collections::BTreeSet;
 
-const CODE: &str = "
-        .globl  main
-        .type   main, @function
+const X86_64: &str = "
 main:   call    outside
         movq    outside@GOTPCREL(%rip), %rax
         retq
+";
+
+const AARCH64: &str = "
+main:   bl      outside
+        adrp    x0, :got:outside
+        ldr     x0, [x0, :got_lo12:outside]
+        ret
+";
+
+const AROUND: [&str; 2] = [
+    "
+        .globl  main
+        .type   main, @function
+",
+    "
         .size   main, .-main
         .data
         .globl  d
@@ -16,7 +29,8 @@ d:      .quad   main
         .bss
         .globl  z
 z:      .zero   24
-";
+",
+];
 
 /// What is listed, without addresses.
 fn listed(text: &str) -> BTreeSet<String> {
@@ -28,7 +42,8 @@ fn listed(text: &str) -> BTreeSet<String> {
 #[test]
 fn symbols_sections_and_entries_are_listed() {
     let bench = Bench::new();
-    bench.build("code.s", CODE);
+    let [before, after] = AROUND;
+    bench.build("code.s", &[before, assembly(X86_64, AARCH64), after].concat());
     let mut line = vec!["code.o", "-show-addrs", "-abs=outside=0x7fff00000000"];
     line.extend(SLAB);
     let shown = bench.shown(&line);

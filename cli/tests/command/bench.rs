@@ -1,5 +1,6 @@
 //! A directory with inputs, and the two commands to try on them.
 
+use jitlink_test_support::arch::{self, Arch};
 use jitlink_test_support::process::{Outcome, run};
 use jitlink_test_support::toolchain::{Compiler, llvm};
 use std::path::{Path, PathBuf};
@@ -49,8 +50,8 @@ impl Bench {
     pub(crate) fn build_with(&self, source: &str, text: &str, flags: &[&str]) -> &Self {
         self.write(source, text);
         let object = Path::new(source).with_extension("o");
-        let mut command = Command::new(Compiler::Clang.c());
-        command.args(flags).args(["--target=x86_64-linux-gnu", "-c", source, "-o"]).arg(object);
+        let mut command = Compiler::Clang.c(Arch::under_test());
+        command.args(flags).args(["-c", source, "-o"]).arg(object);
         self.must(&mut command);
         self
     }
@@ -65,7 +66,9 @@ impl Bench {
     pub(crate) fn shared(&self, name: &str, text: &str) -> &Self {
         let source = format!("{name}.c");
         self.write(&source, text);
-        self.must(Command::new(Compiler::Clang.c()).args(["-shared", "-fPIC", &source, "-o", name]));
+        let mut command = Compiler::Clang.c(Arch::under_test());
+        command.arg(format!("--ld-path={}", llvm("ld.lld").display()));
+        self.must(command.args(["-shared", "-fPIC", &source, "-o", name]));
         self
     }
 
@@ -75,8 +78,8 @@ impl Bench {
 
     /// Runs the command.
     pub(crate) fn jitlink(&self, words: &[&str]) -> Outcome {
-        let command = std::env::var_os("JITLINK_COMMAND").unwrap_or(env!("CARGO_BIN_EXE_jitlink").into());
-        run(Command::new(command).args(words).current_dir(self.dir.path()), b"").unwrap()
+        let mut command = arch::jitlink(env!("CARGO_BIN_EXE_jitlink"));
+        run(command.args(words).current_dir(self.dir.path()), b"").unwrap()
     }
 
     /// Runs LLVM's command.
@@ -84,10 +87,15 @@ impl Bench {
         run(Command::new(llvm("llvm-jitlink")).args(words).current_dir(self.dir.path()), b"").unwrap()
     }
 
-    /// The outcome here, which must be the reference's in status and standard output.
+    /// The outcome here, which must be the reference's in status and standard output; the reference is the machine's own
+    /// and runs nothing for another architecture.
     #[track_caller]
     pub(crate) fn both(&self, words: &[&str]) -> Outcome {
-        let (ours, theirs) = (self.jitlink(words), self.reference(words));
+        let ours = self.jitlink(words);
+        if Arch::under_test() != Arch::X86_64 && !words.contains(&"-noexec") {
+            return ours;
+        }
+        let theirs = self.reference(words);
         assert_eq!(ours.status, theirs.status, "{words:?}\nours {ours}\ntheirs {theirs}");
         assert_eq!(ours.stdout_text(), theirs.stdout_text(), "{words:?}");
         ours
@@ -108,6 +116,14 @@ impl Bench {
         assert_eq!(outcome.status, 1, "{words:?}: {outcome}");
         assert_eq!(outcome.stdout_text(), "", "{words:?}");
         outcome.stderr_text()
+    }
+}
+
+/// The one of two sources in assembly that is for the architecture under test.
+pub(crate) fn assembly<T>(x86_64: T, aarch64: T) -> T {
+    match Arch::under_test() {
+        Arch::X86_64 => x86_64,
+        Arch::Aarch64 => aarch64,
     }
 }
 

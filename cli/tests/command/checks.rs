@@ -1,16 +1,38 @@
 //! `-check` and `-check-name`.
 
-use crate::bench::{Bench, SLAB, words};
+use crate::bench::{Bench, SLAB, assembly, words};
 
-const CODE: &str = r#"
-        .text
-        .globl  main
-        .type   main, @function
+const X86_64: &str = r#"
 main:   call    outside
         movq    value@GOTPCREL(%rip), %rax
 load:   movl    4(%rip), %ecx
         retq
         .size   main, .-main
+"#;
+
+const AARCH64: &str = r#"
+main:   bl      outside
+        adrp    x0, :got:value
+        ldr     x0, [x0, :got_lo12:value]
+load:   ldr     w1, [x0, #16]
+        ret
+        .size   main, .-main
+"#;
+
+/// How the call and the load above are decoded.
+const X86_64_RULES: &str = r#"
+# jitlink-check: decode_operand(main, 0) = stub_addr(code.o, outside) - next_pc(main)
+# jitlink-check: decode_operand(load, 4) = 4
+"#;
+
+const AARCH64_RULES: &str = r#"
+# jitlink-check: decode_operand(main, 0)[25:0] = (stub_addr(code.o, outside) - main)[27:2]
+# jitlink-check: decode_operand(load, 2) = 4
+"#;
+
+const DATA: &str = r#"
+        .globl  main
+        .type   main, %function
         .data
         .globl  value
         .p2align 3
@@ -20,19 +42,18 @@ room:   .zero   16
 "#;
 
 const RULES: &str = r#"
-# jitlink-check: decode_operand(main, 0) = stub_addr(code.o, outside) - next_pc(main)
 # jitlink-check: *{8}value = main
 # jitlink-check: *{8}room = 0
 # jitlink-check: room = section_addr(code.o, .bss)
 # jitlink-check: main = section_addr(code.o, .text)
-# jitlink-check: decode_operand(load, 4) = 4
 # jitlink-check: *{8}got_addr(code.o, outside) = outside
 # jitlink-check: outside = 0x7fff00000000
 "#;
 
 fn bench() -> Bench {
     let bench = Bench::new();
-    bench.build("code.s", CODE).write("rules", RULES);
+    bench.build("code.s", &[DATA, "\n.text\n", assembly(X86_64, AARCH64)].concat());
+    bench.write("rules", &[RULES, assembly(X86_64_RULES, AARCH64_RULES)].concat());
     bench
 }
 

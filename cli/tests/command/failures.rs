@@ -1,6 +1,7 @@
 //! What is said when a link fails: everything, each as an error of its own.
 
 use crate::bench::{Bench, words};
+use jitlink_test_support::{arch, process};
 
 #[test]
 fn every_bad_input_is_named() {
@@ -65,12 +66,10 @@ fn help_and_version_go_to_standard_output() {
 fn a_closed_output_ends_the_command_quietly() {
     let bench = Bench::new();
     bench.build("main.c", "int main(void) { return 0; }");
-    let script = format!(
-        "{} -noexec main.o -show-graphs=. -show-addrs 2>err | :; cat err",
-        env!("CARGO_BIN_EXE_jitlink")
-    );
+    let jitlink = process::show(&arch::jitlink(env!("CARGO_BIN_EXE_jitlink")));
+    let script = format!("{jitlink} -noexec main.o -show-graphs=. -show-addrs 2>err | :; cat err");
     let mut command = std::process::Command::new("sh");
     command.args(["-c", &script]).current_dir(bench.path(""));
-    let outcome = jitlink_test_support::process::run(&mut command, b"").unwrap();
+    let outcome = process::run(&mut command, b"").unwrap();
     assert_eq!(outcome.stdout_text(), "");
 }

@@ -1,6 +1,6 @@
 //! `-harness`: a test harness replaces definitions of what is tested, and sees its local symbols.
 
-use crate::bench::{Bench, words};
+use crate::bench::{Bench, assembly, words};
 
 fn bench() -> Bench {
     let bench = Bench::new();
@@ -32,14 +32,10 @@ fn a_harness_replaces_definitions_and_sees_local_symbols() {
 fn a_harness_replaces_local_definitions_too() {
     let bench = Bench::new();
     // Of all local symbols, assemblers refer by name to those in sections whose contents are merged.
-    let source = "
-        .globl  tested
-tested: movzbl  letter(%rip), %eax
-        ret
-        .section .rodata.str1.1, \"aMS\", @progbits, 1
-letter: .asciz  \"A\"
-";
-    bench.build("tested.s", source);
+    let code =
+        assembly("movzbl letter(%rip), %eax\nret", "adrp x0, letter\nldrb w0, [x0, :lo12:letter]\nret");
+    let letter = ".section .rodata.str1.1, \"aMS\", @progbits, 1\nletter: .asciz \"A\"\n";
+    bench.build("tested.s", &format!(".globl tested\ntested: {code}\n{letter}"));
     bench.build(
         "harness.c",
         "const char letter[] = \"B\"; int tested(void); int main(void) { return tested(); }",

@@ -1,6 +1,6 @@
 //! `-show-linked-files`, `-show-times`, `--stats`, warnings.
 
-use crate::bench::{Bench, words};
+use crate::bench::{Bench, assembly, words};
 
 fn bench() -> Bench {
     let bench = Bench::new();
@@ -33,10 +33,9 @@ fn times_and_counts_go_to_standard_error() {
 #[test]
 fn warnings_are_marked() {
     let bench = Bench::new();
-    bench.build(
-        "stack.s",
-        ".globl main\nmain: xorl %eax, %eax\n ret\n.section .note.GNU-stack,\"x\",@progbits\n",
-    );
+    let zero = assembly("xorl %eax, %eax", "mov w0, wzr");
+    let note = ".section .note.GNU-stack,\"x\",@progbits";
+    bench.build("stack.s", &format!(".globl main\nmain: {zero}\nret\n{note}\n"));
     let outcome = bench.jitlink(&["stack.o"]);
     assert_eq!(outcome.status, 0, "{outcome}");
     assert!(outcome.stderr_text().starts_with("warning: stack.o"), "{outcome}");

@@ -1,13 +1,13 @@
 //! `-write-symtab`.
 
-use crate::bench::{Bench, SLAB};
+use crate::bench::{Bench, SLAB, assembly};
 use std::collections::BTreeSet;
 
 const CODE: &str = "
         .globl  main
-main:   retq
+main:   ret
         .local  inner
-inner:  retq
+inner:  ret
         .data
         .globl  d
 d:      .quad   main, inner
@@ -26,7 +26,9 @@ fn files_and_their_symbols_are_written() {
     line.extend(SLAB);
     bench.shown(&line);
     let ours = std::fs::read_to_string(bench.path("ours")).unwrap();
-    let expected = "\"code.o\"\n0x10000 main\n0x10001 inner\n0x12000 d\n\"more.o\"\n0x10010 more\n";
+    let [inner, more] = assembly([0x10001, 0x10010], [0x10004, 0x10008]);
+    let expected =
+        format!("\"code.o\"\n0x10000 main\n{inner:#x} inner\n0x12000 d\n\"more.o\"\n{more:#x} more\n");
     assert_eq!(ours, expected);
     let main = line.len();
     line[2] = "-write-symtab=theirs";

@@ -1,5 +1,6 @@
 //! Building a test's objects, archives, shared libraries and native program.
 
+use jitlink_test_support::arch::Arch;
 use jitlink_test_support::cache;
 use jitlink_test_support::directives::{Archive, Case, Part, Shared};
 use jitlink_test_support::process::{run, show};
@@ -98,7 +99,7 @@ fn build(case: &Case, variant: &Variant, dir: &Path) -> Result<(), String> {
 
 fn compile(part: &Part, variant: &Variant, dir: &Path) -> Result<(), String> {
     let source = Path::new(&part.name);
-    let mut command = Command::new(variant.compiler.for_source(source));
+    let mut command = variant.compiler.for_source(Arch::under_test(), source);
     command.current_dir(dir).arg("-c").arg(source).arg("-o").arg(object_name(&part.name));
     if !part.name.ends_with(".s") {
         command.args(&variant.flags).args(["-w", "-pthread"]);
@@ -128,9 +129,14 @@ fn bundle(archive: &Archive, dir: &Path) -> Result<(), String> {
     succeed(command.arg(mode).arg(&archive.name).args(archive.members.iter().map(|name| object_name(name))))
 }
 
+/// The compiler driver that links what belongs to the test.
+fn linker(case: &Case, variant: &Variant) -> Command {
+    let arch = Arch::under_test();
+    if wants_cxx(case) { variant.compiler.cxx(arch) } else { variant.compiler.c(arch) }
+}
+
 fn link_shared(shared: &Shared, case: &Case, variant: &Variant, dir: &Path) -> Result<(), String> {
-    let compiler = variant.compiler;
-    let mut command = Command::new(if wants_cxx(case) { compiler.cxx() } else { compiler.c() });
+    let mut command = linker(case, variant);
     command.current_dir(dir).args(["-shared", "-fPIC", "-o", &shared.name]);
     command.arg(format!("-Wl,-soname,{}", shared.name));
     succeed(command.args(shared.members.iter().map(|name| object_name(name))).args(&shared.flags))
@@ -139,12 +145,11 @@ fn link_shared(shared: &Shared, case: &Case, variant: &Variant, dir: &Path) -> R
 fn link_native(case: &Case, variant: &Variant, dir: &Path) -> Result<(), String> {
     let inputs =
         case.native_inputs.clone().or_else(|| case.inputs.clone()).unwrap_or_else(|| all_objects(case));
-    let compiler = variant.compiler;
-    let mut command = Command::new(if wants_cxx(case) { compiler.cxx() } else { compiler.c() });
+    let mut command = linker(case, variant);
     command.current_dir(dir).args(["-o", "native", "-pthread", "-Wl,-rpath,$ORIGIN"]);
     // Where code is in the large model, lld 22 loses its unwind records, which have 8-byte addresses.
     let large = variant.flags.iter().any(|flag| flag == "-mcmodel=large");
-    if compiler == Compiler::Clang && !large {
+    if variant.compiler == Compiler::Clang && !large {
         command.arg(format!("--ld-path={}", llvm("ld.lld").display()));
     }
     if !variant.is_pic(case) {
@@ -160,5 +165,5 @@ fn succeed(command: &mut Command) -> Result<(), String> {
 
 /// The flags with which the command finds the C++ standard library.
 pub(crate) fn cxx_flags() -> String {
-    format!("-preload={}", libstdcxx().display())
+    format!("-preload={}", libstdcxx(Arch::under_test()).display())
 }

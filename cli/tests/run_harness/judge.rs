@@ -1,6 +1,7 @@
 //! Running what was built, natively and in memory, and comparing.
 
 use crate::build::{Built, Variant, all_objects, cxx_flags, resolve, wants_cxx};
+use jitlink_test_support::arch::{self, Arch};
 use jitlink_test_support::directives::Case;
 use jitlink_test_support::process::{Outcome, run, show};
 use std::process::Command;
@@ -26,8 +27,7 @@ pub(crate) fn check(case: &Case, stem: &str, variant: &Variant) -> Result<(), St
 }
 
 fn in_memory(case: &Case, built: &Built) -> Command {
-    let command = std::env::var_os("JITLINK_COMMAND").unwrap_or_else(|| env!("CARGO_BIN_EXE_jitlink").into());
-    let mut command = Command::new(command);
+    let mut command = arch::jitlink(env!("CARGO_BIN_EXE_jitlink"));
     let inputs = case.inputs.clone().unwrap_or_else(|| all_objects(case));
     if wants_cxx(case) && !inputs.iter().any(|word| word == "-lstdc++") {
         command.arg(cxx_flags());
@@ -41,7 +41,7 @@ fn in_memory(case: &Case, built: &Built) -> Command {
 }
 
 fn native(case: &Case, built: &Built) -> Result<Outcome, String> {
-    let mut command = Command::new(built.dir.join("native"));
+    let mut command = Arch::under_test().command(built.dir.join("native"));
     command.current_dir(&built.dir).args(&case.args).envs(case.env.iter().cloned());
     run(&mut command, case.stdin.as_bytes())
 }

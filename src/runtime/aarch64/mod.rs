@@ -6,6 +6,10 @@
 //! and calls with the stack aligned to 16 bytes.
 #![allow(unsafe_code)]
 
+mod cpu_features;
+mod outline_atomics;
+
+use super::builtins::Entry;
 use super::program::OutermostFn;
 #[cfg(target_env = "gnu")]
 use super::static_libc::{self, HandlerFn};
@@ -89,3 +93,14 @@ pub(super) unsafe extern "C" fn pthread_atfork(
 ) -> c_int {
     naked_asm!("mov x3, x30", "b {}", sym static_libc::register_at_fork)
 }
+
+/// What the compilers' support library has on this architecture alone.
+pub(super) fn builtins() -> impl Iterator<Item = Entry> {
+    cpu_features::entries().into_iter().chain(outline_atomics::entries())
+}
+
+/// Makes what the name of a builtin stands for ready for use: all are from the start.
+pub(super) fn prepare_builtin(_name: &[u8]) {}
+
+/// What native code does at a division by zero: nothing, since the division instructions give zero.
+pub(super) fn divide_by_zero() {}

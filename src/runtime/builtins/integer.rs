@@ -1,6 +1,7 @@
 //! Arithmetic on integers wider than a register, and the 64-bit forms that 32-bit heritage has left names for.
 
-use super::{Function, divide_by_zero};
+use super::super::arch::divide_by_zero;
+use super::Function;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     ("__ashldi3", ashldi3 as *const ()),

@@ -7,8 +7,8 @@
 //!
 //! - 128-bit and 64-bit integer arithmetic, conversions between 128-bit integers and floating point, bit counts,
 //!   overflow-checked arithmetic, integer powers, complex multiplication and division;
-//! - on x86-64 the processor model, `__cpu_model` and `__cpu_features2`, which `__builtin_cpu_supports`,
-//!   `__builtin_cpu_is` and function multiversioning read, and `__cpu_indicator_init`.
+//! - what an architecture has of its own, in `runtime/<arch>/`: on x86-64 the processor model, on AArch64 the
+//!   processor's features and the outline atomics.
 //!
 //! Not here:
 //!
@@ -21,15 +21,12 @@
 //!
 //! The table holds the addresses of functions in this program and of data that lives as long as it. Calling one is the
 //! act of the linked code, which must do so as its compiler's documentation of the support library says; functions that
-//! take a pointer to a result write through it, as that documentation requires. On x86-64 one instruction is written
-//! out: a division by zero, for a division by zero.
+//! take a pointer to a result write through it, as that documentation requires.
 #![allow(unsafe_code)]
 
 mod bits;
 mod checked;
 mod complex;
-#[cfg(target_arch = "x86_64")]
-mod cpu_model;
 mod float;
 mod integer;
 #[cfg(test)]
@@ -37,6 +34,7 @@ mod tests;
 
 use std::sync::OnceLock;
 
+use super::arch;
 use crate::base::ExecutorAddr;
 
 /// A function or datum of the support library.
@@ -71,10 +69,7 @@ pub fn lookup(name: &[u8]) -> Option<Builtin> {
     }
     let table = table();
     let found = table.binary_search_by(|entry| entry.name.as_bytes().cmp(name)).ok()?;
-    #[cfg(target_arch = "x86_64")]
-    if name.starts_with(b"__cpu_") {
-        cpu_model::fill();
-    }
+    arch::prepare_builtin(name);
     table.get(found).map(|entry| entry.builtin)
 }
 
@@ -83,14 +78,15 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     table().iter().map(|entry| entry.name)
 }
 
+/// A name with what it stands for.
 #[derive(Debug)]
-struct Entry {
+pub(super) struct Entry {
     name: &'static str,
     builtin: Builtin,
 }
 
 /// A name and the function it stands for.
-type Function = (&'static str, *const ());
+pub(super) type Function = (&'static str, *const ());
 
 fn table() -> &'static [Entry] {
     static TABLE: OnceLock<Vec<Entry>> = OnceLock::new();
@@ -99,24 +95,20 @@ fn table() -> &'static [Entry] {
             [integer::FUNCTIONS, bits::FUNCTIONS, checked::FUNCTIONS, float::FUNCTIONS, complex::FUNCTIONS];
         let mut table: Vec<_> =
             groups.into_iter().flatten().map(|&(name, address)| function(name, address)).collect();
-        #[cfg(target_arch = "x86_64")]
-        table.extend(cpu_model::entries());
+        table.extend(arch::builtins());
         table.sort_unstable_by_key(|entry| entry.name);
         table
     })
 }
 
-fn function(name: &'static str, address: *const ()) -> Entry {
+/// The entry of a function.
+pub(super) fn function(name: &'static str, address: *const ()) -> Entry {
     let builtin = Builtin { address: ExecutorAddr(address as u64), kind: BuiltinKind::Function };
     Entry { name, builtin }
 }
 
-/// What native code does at a division by zero. x86-64 traps; AArch64's division gives zero instead.
-#[cold]
-fn divide_by_zero() {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: raises the processor's division error, from which the kernel delivers SIGFPE; declares what it changes.
-    unsafe {
-        std::arch::asm!("div {0:e}", in(reg) 0, inout("eax") 1 => _, inout("edx") 0 => _);
-    }
+/// The entry of data.
+pub(super) fn data<T>(name: &'static str, data: &'static [T]) -> Entry {
+    let kind = BuiltinKind::Data { size: size_of_val(data), align: align_of::<T>() };
+    Entry { name, builtin: Builtin { address: ExecutorAddr(data.as_ptr() as u64), kind } }
 }

@@ -3,8 +3,8 @@
 use super::super::init::InitStep;
 use super::*;
 use crate::base::AddrRange;
+use jitlink_test_support::arch::Arch;
 use std::ffi::CStr;
-use std::process::Command;
 
 const SCENARIO: &str = "JITLINK_TEST_PROGRAM_SCENARIO";
 
@@ -18,7 +18,8 @@ fn say(text: &str) {
 /// Runs `scenario` in a child; gives what it said, and its exit status or, negative, its signal.
 fn trace_of(scenario: &str) -> (Vec<String>, i32) {
     use std::os::unix::process::ExitStatusExt;
-    let output = this_program()
+    let output = Arch::host()
+        .command(std::env::current_exe().unwrap())
         .args(["--exact", "runtime::program::tests::scenario_of_the_environment"])
         .arg("--nocapture")
         .env(SCENARIO, scenario)
@@ -28,18 +29,6 @@ fn trace_of(scenario: &str) -> (Vec<String>, i32) {
     let lines = stdout.lines().filter_map(|line| line.strip_prefix('@')).map(str::to_owned).collect();
     let status = output.status.code().or_else(|| output.status.signal().map(|signal| -signal));
     (lines, status.unwrap())
-}
-
-/// This test program, through the emulator that cargo runs it with, if it does.
-fn this_program() -> Command {
-    let program = std::env::current_exe().unwrap();
-    let runner = format!("CARGO_TARGET_{}_UNKNOWN_LINUX_GNU_RUNNER", std::env::consts::ARCH.to_uppercase());
-    let runner = std::env::var(runner).unwrap_or_default();
-    let mut words = runner.split_whitespace();
-    let Some(emulator) = words.next() else { return Command::new(program) };
-    let mut command = Command::new(emulator);
-    command.args(words).arg(program);
-    command
 }
 
 fn check(scenario: &str, trace: &[&str], status: i32) {

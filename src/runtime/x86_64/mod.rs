@@ -6,6 +6,8 @@
 //! and calls with the stack aligned to 16 bytes.
 #![allow(unsafe_code)]
 
+mod cpu_model;
+
 use super::program::OutermostFn;
 #[cfg(target_env = "gnu")]
 use super::static_libc::{self, HandlerFn};
@@ -70,4 +72,23 @@ pub(super) unsafe extern "C" fn pthread_atfork(
     child: Option<HandlerFn>,
 ) -> c_int {
     naked_asm!("mov rcx, [rsp]", "jmp {}", sym static_libc::register_at_fork)
+}
+
+/// What the compilers' support library has on this architecture alone.
+pub(super) use cpu_model::entries as builtins;
+
+/// Makes what the name of a builtin stands for ready for use.
+pub(super) fn prepare_builtin(name: &[u8]) {
+    if name.starts_with(b"__cpu_") {
+        cpu_model::fill();
+    }
+}
+
+/// What native code does at a division by zero.
+#[cold]
+pub(super) fn divide_by_zero() {
+    // SAFETY: raises the processor's division error, from which the kernel delivers SIGFPE; declares what it changes.
+    unsafe {
+        std::arch::asm!("div {0:e}", in(reg) 0, inout("eax") 1 => _, inout("edx") 0 => _);
+    }
 }

@@ -1,7 +1,9 @@
 //! Test sources that say how they are built, run and judged, in lines `//# Key: value` (`## Key: value` in assembly).
+//! A line `Key[arch]: value` counts on that architecture alone, where it comes after one without.
 //!
 //! `tests/README.md` lists the keys.
 
+use crate::arch::Arch;
 use crate::toolchain::Compiler;
 
 /// One file that a test source holds.
@@ -76,32 +78,40 @@ pub struct Case {
     pub fails: bool,
     /// Megabytes of memory the machine must have to spare; the test is passed over elsewhere.
     pub needs_memory: u64,
+    /// Whether the test makes sense on this architecture.
+    pub applies: bool,
 }
 
 impl Case {
-    /// Reads the source `text` of the test file `name`.
+    /// Reads the source `text` of the test file `name`, as it is for `arch`.
     ///
     /// # Errors
     /// A directive is unknown or makes no sense.
-    pub fn parse(name: &str, text: &str) -> Result<Self, String> {
-        let mut case = Self { native: true, ..Self::default() };
+    pub fn parse(name: &str, text: &str, arch: Arch) -> Result<Self, String> {
+        let mut case = Self { native: true, applies: true, ..Self::default() };
         let mut part = Part { name: name.to_owned(), text: String::new(), flags: Vec::new() };
+        let mut part_applies = true;
         for (index, line) in text.lines().enumerate() {
+            let error = |what: String| format!("{name}:{}: {what}", index + 1);
             let Some((key, value)) = directive(line) else {
                 part.text.push_str(line);
                 part.text.push('\n');
                 continue;
             };
-            if key == "File" {
-                case.finish(part);
-                part = Part { name: value.to_owned(), text: String::new(), flags: Vec::new() };
-            } else if key == "FileFlags" {
-                part.flags = words(value);
-            } else {
-                case.set(key, value).map_err(|what| format!("{name}:{}: {what}", index + 1))?;
+            let (key, applies) = restricted(key, arch).map_err(error)?;
+            match key {
+                "File" => {
+                    case.finish(part, part_applies);
+                    part = Part { name: value.to_owned(), text: String::new(), flags: Vec::new() };
+                    part_applies = applies;
+                }
+                _ if !applies => {}
+                "FileFlags" => part.flags = words(value),
+                "Arch" => case.applies = Arch::from_name(value).map_err(error)? == arch,
+                _ => case.set(key, value).map_err(error)?,
             }
         }
-        case.finish(part);
+        case.finish(part, part_applies);
         Ok(case)
     }
 
@@ -110,9 +120,9 @@ impl Case {
         self.parts.iter().filter(|part| [".c", ".cpp", ".s", ".S"].iter().any(|ext| part.name.ends_with(ext)))
     }
 
-    fn finish(&mut self, part: Part) {
+    fn finish(&mut self, part: Part, applies: bool) {
         let head_only = self.parts.is_empty() && part.text.lines().all(is_comment_or_blank);
-        if !head_only {
+        if applies && !head_only {
             self.parts.push(part);
         }
     }
@@ -156,6 +166,14 @@ fn directive(line: &str) -> Option<(&str, &str)> {
     let rest = line.strip_prefix("//# ").or_else(|| line.strip_prefix("## "))?;
     let (key, value) = rest.split_once(':')?;
     Some((key, value.trim()))
+}
+
+/// The key without the architecture in brackets after it, and whether that is `arch`, or none is there.
+fn restricted(key: &str, arch: Arch) -> Result<(&str, bool), String> {
+    let Some((plain, name)) = key.strip_suffix(']').and_then(|key| key.split_once('[')) else {
+        return Ok((key, true));
+    };
+    Ok((plain, Arch::from_name(name)? == arch))
 }
 
 fn is_comment_or_blank(line: &str) -> bool {
@@ -203,7 +221,7 @@ mod tests {
 
     #[test]
     fn one_file_is_one_part_named_after_the_test() {
-        let case = Case::parse("x.c", "//# Status: 3\nint main(void) { return 3; }\n").unwrap();
+        let case = Case::parse("x.c", "//# Status: 3\nint main(void) { return 3; }\n", Arch::X86_64).unwrap();
         assert_eq!(case.parts.len(), 1);
         assert_eq!(case.parts[0].name, "x.c");
         assert_eq!(case.status, Some(3));
@@ -212,7 +230,7 @@ mod tests {
     #[test]
     fn file_lines_split_the_source_and_a_comment_head_is_no_part() {
         let text = "// About.\n//# Flags: -O0 | -O2 -fno-pic\n//# File: a.c\nint a;\n//# File: b.c\n//# FileFlags: -O1\nint b;\n";
-        let case = Case::parse("x.c", text).unwrap();
+        let case = Case::parse("x.c", text, Arch::X86_64).unwrap();
         let names: Vec<_> = case.parts.iter().map(|part| part.name.as_str()).collect();
         assert_eq!(names, ["a.c", "b.c"]);
         assert_eq!(case.parts[1].flags, ["-O1"]);
@@ -222,8 +240,23 @@ mod tests {
     #[test]
     fn an_unknown_key_is_an_error_with_its_line() {
         assert_eq!(
-            Case::parse("x.c", "\n//# Statsu: 3\n").unwrap_err(),
+            Case::parse("x.c", "\n//# Statsu: 3\n", Arch::X86_64).unwrap_err(),
             "x.c:2: no directive is called Statsu"
         );
+    }
+
+    #[test]
+    fn what_is_for_one_architecture_counts_there_alone() {
+        let text = "//# Flags: -O0\n//# Flags[aarch64]: -O1\n//# File[x86_64]: a.s\nret\n//# File[aarch64]: a.s\nnop\n";
+        for (arch, flag, body) in [(Arch::X86_64, "-O0", "ret\n"), (Arch::Aarch64, "-O1", "nop\n")] {
+            let case = Case::parse("x.c", text, arch).unwrap();
+            assert_eq!(case.flags, [vec![flag]]);
+            assert_eq!(case.parts.len(), 1);
+            assert_eq!(case.parts[0].text, body);
+            assert!(case.applies);
+        }
+        assert!(!Case::parse("x.c", "//# Arch: x86_64\n", Arch::Aarch64).unwrap().applies);
+        let error = Case::parse("x.c", "//# Flags[vax]: -O0\n", Arch::X86_64).unwrap_err();
+        assert_eq!(error, "x.c:1: no architecture is called vax");
     }
 }

@@ -1,5 +1,6 @@
 //! What the tests share: finding tools and sources, building with a cache, running with a deadline, mutating objects.
 
+pub mod arch;
 pub mod cache;
 pub mod corpus;
 pub mod directives;

@@ -1,8 +1,8 @@
 //! Where the compilers and tools are.
 
+use crate::arch::Arch;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
 
 const LLVM: &str = "/usr/lib/llvm-22/bin";
 
@@ -11,7 +11,7 @@ const LLVM: &str = "/usr/lib/llvm-22/bin";
 pub enum Compiler {
     /// clang 22 and clang++ 22.
     Clang,
-    /// The machine's gcc and g++.
+    /// gcc and g++, by the names that Debian gives them for each architecture.
     Gcc,
 }
 
@@ -37,28 +37,33 @@ impl Compiler {
         }
     }
 
-    /// The driver for C (and assembly).
+    /// The driver for C (and assembly) of `arch`.
     #[must_use]
-    pub fn c(self) -> PathBuf {
-        match self {
-            Self::Clang => llvm("clang"),
-            Self::Gcc => "gcc".into(),
-        }
+    pub fn c(self, arch: Arch) -> Command {
+        self.driver(arch, "clang", "gcc")
     }
 
-    /// The driver for C++.
+    /// The driver for C++ of `arch`.
     #[must_use]
-    pub fn cxx(self) -> PathBuf {
-        match self {
-            Self::Clang => llvm("clang++"),
-            Self::Gcc => "g++".into(),
-        }
+    pub fn cxx(self, arch: Arch) -> Command {
+        self.driver(arch, "clang++", "g++")
     }
 
     /// The driver for `source`, by its extension.
     #[must_use]
-    pub fn for_source(self, source: &Path) -> PathBuf {
-        if is_cxx(source) { self.cxx() } else { self.c() }
+    pub fn for_source(self, arch: Arch, source: &Path) -> Command {
+        if is_cxx(source) { self.cxx(arch) } else { self.c(arch) }
+    }
+
+    fn driver(self, arch: Arch, clang: &str, gcc: &str) -> Command {
+        match self {
+            Self::Gcc => Command::new(format!("{}-{gcc}", arch.triple())),
+            Self::Clang => {
+                let mut command = Command::new(llvm(clang));
+                command.arg(format!("--target={}", arch.triple()));
+                command
+            }
+        }
     }
 }
 
@@ -74,14 +79,8 @@ pub fn llvm(name: &str) -> PathBuf {
     Path::new(LLVM).join(name)
 }
 
-/// The shared library of the C++ standard library that the machine's compilers link against.
+/// The shared library of the C++ standard library that programs of `arch` load.
 #[must_use]
-pub fn libstdcxx() -> &'static Path {
-    static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(|| {
-        let asked = Command::new("g++").arg("-print-file-name=libstdc++.so.6").output();
-        let path =
-            asked.map(|out| String::from_utf8_lossy(&out.stdout).trim().to_owned()).unwrap_or_default();
-        std::fs::canonicalize(&path).unwrap_or_else(|_| path.into())
-    })
+pub fn libstdcxx(arch: Arch) -> PathBuf {
+    Path::new("/usr/lib").join(arch.triple()).join("libstdc++.so.6")
 }

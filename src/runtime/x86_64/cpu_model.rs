@@ -9,8 +9,7 @@ use std::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv, CpuidResult};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::{Builtin, BuiltinKind, Entry, function};
-use crate::base::ExecutorAddr;
+use super::super::builtins::{Entry, data, function};
 
 /// Words of `__cpu_features2`: one more than any compiler reads so far.
 const EXTRA_WORDS: usize = 4;
@@ -19,17 +18,12 @@ static CPU_MODEL: [AtomicU32; 4] = [const { AtomicU32::new(0) }; 4];
 static CPU_FEATURES2: [AtomicU32; EXTRA_WORDS] = [const { AtomicU32::new(0) }; EXTRA_WORDS];
 
 /// What is filled in when it is first looked up.
-pub(super) fn entries() -> [Entry; 3] {
+pub(in crate::runtime) fn entries() -> [Entry; 3] {
     [
         data("__cpu_features2", &CPU_FEATURES2),
         function("__cpu_indicator_init", cpu_indicator_init as *const ()),
         data("__cpu_model", &CPU_MODEL),
     ]
-}
-
-fn data(name: &'static str, words: &'static [AtomicU32]) -> Entry {
-    let kind = BuiltinKind::Data { size: size_of_val(words), align: align_of::<AtomicU32>() };
-    Entry { name, builtin: Builtin { address: ExecutorAddr(words.as_ptr() as u64), kind } }
 }
 
 /// Compiled code calls this before it reads the model early, in resolvers of indirect functions.
@@ -436,3 +430,6 @@ unsafe fn read_xcr0() -> u64 {
     // SAFETY: the function's precondition; register 0 is always there.
     unsafe { _xgetbv(0) }
 }
+
+#[cfg(test)]
+mod tests;
