@@ -6,6 +6,7 @@
 
 use super::groups::{GroupKind, SegmentClass, class_of, special_group};
 use super::image::Image;
+use super::islands::{CODE, Island, Islands};
 use super::liveness::Liveness;
 use super::mark::GraphFrames;
 use crate::alloc::{Granularity, Placement, SegmentPlacement, SegmentRequest};
@@ -25,6 +26,16 @@ pub(crate) struct Chunk {
     pub(crate) offset: u64,
     pub(crate) size: u64,
     alignment_log2: u8,
+}
+
+impl Chunk {
+    /// Makes room for so many bytes, at an offset that is `remainder` modulo 2 to the power of `alignment_log2`.
+    fn place(&mut self, size: u64, alignment_log2: u8, remainder: u64) -> Result<u64> {
+        let offset = align(self.size, 1 << alignment_log2, remainder).ok_or_else(too_large)?;
+        self.size = offset.checked_add(size).ok_or_else(too_large)?;
+        self.alignment_log2 = self.alignment_log2.max(alignment_log2);
+        Ok(offset)
+    }
 }
 
 /// A block whose place the batch decides.
@@ -87,6 +98,9 @@ pub(crate) const MERGED: ExecutorAddr = ExecutorAddr(u64::MAX);
 
 const POINTER: u64 = 8;
 
+/// Of instructions, as a power of two.
+const ISLAND_ALIGNMENT: u8 = 2;
+
 /// Zero-filled sections with bounds stand among those with content, up to this size.
 const MAX_BOUNDED: u64 = 16 << 20;
 
@@ -102,12 +116,16 @@ pub(crate) fn lay_out(
     frames: &[GraphFrames],
     plans: &[Vec<EhFramePlan>],
     image: &Image<'_>,
+    islands: &mut Islands,
     granularity: Granularity,
     workers: &Workers,
 ) -> Result<Layout> {
     let mut layout = Layout { names: bounded_names(graphs), granularity, ..Layout::default() };
-    let numbered: Vec<_> = (0u32..).zip(graphs.iter_mut()).collect();
-    let place = |(index, graph): (u32, &mut LinkGraph<'_>)| layout.place_graph(index, graph, live, image);
+    let parts = islands.by_graph(graphs.len());
+    let numbered: Vec<_> = (0u32..).zip(graphs.iter_mut()).zip(parts).collect();
+    let place = |((index, graph), islands): ((u32, &mut LinkGraph<'_>), &mut [Island])| {
+        layout.place_graph(index, graph, live, image, islands)
+    };
     let placed = workers.try_map(numbered, place)?;
     for (chunks, specials) in placed {
         layout.chunks.push(chunks);
@@ -142,9 +160,11 @@ impl Layout {
         graph: &mut LinkGraph<'_>,
         live: &Liveness,
         image: &Image<'_>,
+        islands: &mut [Island],
     ) -> Result<PlacedGraph> {
         let mut chunks = [Chunk::default(); REGULAR];
         let mut specials = SmallVec::new();
+        let mut islands = islands.iter_mut().peekable();
         for position in 0..graph.blocks.len() {
             let id = BlockId(position as u32);
             let block = &graph.blocks[position];
@@ -166,13 +186,19 @@ impl Layout {
                 specials.push(Special { class, kind, key, graph, block: id, size, segment: 0, offset: 0 });
                 continue;
             }
-            let chunk = &mut chunks[regular_index(class, zero_fill)];
+            let group = regular_index(class, zero_fill);
+            let chunk = &mut chunks[group];
+            if group == CODE {
+                while let Some(island) = islands.next_if(|island| island.before() <= id.0) {
+                    island.offset = chunk.place(island.size, ISLAND_ALIGNMENT, 0)?;
+                }
+            }
             let block = &mut graph.blocks[position];
-            let offset =
-                align(chunk.size, block.alignment(), block.alignment_offset()).ok_or_else(too_large)?;
-            block.address = ExecutorAddr(offset);
-            chunk.size = offset.checked_add(block.size).ok_or_else(too_large)?;
-            chunk.alignment_log2 = chunk.alignment_log2.max(block.alignment_log2);
+            let (alignment, remainder) = (block.alignment_log2, block.alignment_offset());
+            block.address = ExecutorAddr(chunk.place(block.size, alignment, remainder)?);
+        }
+        for island in islands {
+            island.offset = chunks[CODE].place(island.size, ISLAND_ALIGNMENT, 0)?;
         }
         Ok((chunks, specials))
     }
@@ -320,6 +346,29 @@ impl Layout {
             }
         }
         self.segments.iter().map(|segment| request(segment, near)).collect()
+    }
+
+    /// The address of a graph's chunk.
+    pub(crate) fn chunk_address(&self, graph: u32, group: usize) -> u64 {
+        let segment = self.segments.iter().find(|segment| segment.class as usize * 2 == group & !1);
+        let base = segment.map_or(0, |segment| segment.address.0);
+        base.wrapping_add(self.chunks[graph as usize][group].offset)
+    }
+
+    /// The addresses of a graph's chunk, if it is not empty.
+    pub(crate) fn chunk_range(&self, graph: u32, group: usize) -> Option<AddrRange> {
+        let size = self.chunks.get(graph as usize)?[group].size;
+        (size > 0).then(|| AddrRange::from_size(ExecutorAddr(self.chunk_address(graph, group)), size))
+    }
+
+    /// Addresses beyond those of any process, where segments do not reach each other.
+    pub(crate) fn pretended(&self) -> Vec<SegmentPlacement> {
+        let size = |segment: &Segment| segment.content_size + segment.zero_fill_size;
+        let place = |(number, segment): (u64, &Segment)| SegmentPlacement {
+            address: ExecutorAddr((1 << 62) + (number << 52)),
+            size: size(segment),
+        };
+        (0..).zip(&self.segments).map(place).collect()
     }
 
     /// Makes all addresses final. Empty chunks' blocks (of size zero) get the address of their chunk all the same.

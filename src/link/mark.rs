@@ -7,7 +7,7 @@ use crate::arch;
 use crate::base::{Error, Result, Workers};
 use crate::graph::symbol::NO_GLOBAL;
 use crate::graph::{
-    Block, BlockId, Edge, EdgeKind, Lifetime, LinkGraph, Request, Scope, SectionFlags, SectionRole,
+    Block, BlockId, Demands, Edge, EdgeKind, Lifetime, LinkGraph, Request, Scope, SectionFlags, SectionRole,
     SymbolFlags, SymbolId, SymbolKind,
 };
 use crate::passes::bounds::{self, LinkerSymbol};
@@ -60,8 +60,10 @@ pub(crate) struct Marks {
     pub(crate) needs: Vec<AtomicU8>,
     /// Bits of [`need`] of symbols without a global name; repeated.
     pub(crate) local_needs: Vec<(SymbolRef, u8)>,
-    /// Whether some live edge holds an absolute address of 32 bits or less.
-    pub(crate) low: bool,
+    /// What live edges demand of where the batch lies.
+    pub(crate) demands: Demands,
+    /// Blocks with a branch of short reach to another block, or out of the batch; repeated.
+    pub(crate) short_branches: Vec<(u32, BlockId)>,
     /// How many edges were looked at.
     pub(crate) edge_count: u64,
 }
@@ -114,11 +116,14 @@ pub(crate) fn mark(
         walk.drain();
     }
     let Walk { found, .. } = walk;
-    let Found { local_needs, low, edge_count, fault } = found;
-    match fault {
-        Some((_, error)) => Err(error),
-        None => Ok(Marks { live: ground.live, needs: ground.needs, local_needs, low, edge_count }),
+    let Found { local_needs, demands, mut short_branches, edge_count, fault } = found;
+    if let Some((_, error)) = fault {
+        return Err(error);
     }
+    short_branches.sort_unstable();
+    short_branches.dedup();
+    let Ground { live, needs, .. } = ground;
+    Ok(Marks { live, needs, local_needs, demands, short_branches, edge_count })
 }
 
 /// The blocks of sections that `__start_NAME` and `__stop_NAME` can bound, by name.
@@ -161,7 +166,8 @@ struct Walk<'a, 'data> {
 #[derive(Default)]
 struct Found {
     local_needs: Vec<(SymbolRef, u8)>,
-    low: bool,
+    demands: Demands,
+    short_branches: Vec<(u32, BlockId)>,
     edge_count: u64,
     /// The first fault, and where it is.
     fault: Option<(FaultPosition, Error)>,
@@ -189,7 +195,8 @@ impl<'a, 'data> Walk<'a, 'data> {
 
     fn merge(mut self, mut other: Self) -> Self {
         self.found.local_needs.append(&mut other.found.local_needs);
-        self.found.low |= other.found.low;
+        self.found.demands |= other.found.demands;
+        self.found.short_branches.append(&mut other.found.short_branches);
         self.found.edge_count += other.found.edge_count;
         if let Some((position, error)) = other.found.fault {
             self.note_fault(position, |_| error);
@@ -291,17 +298,20 @@ impl<'a, 'data> Walk<'a, 'data> {
         if edge.kind == EdgeKind::UNKNOWN {
             return self.note_fault((index, id, edge.offset), |graph| unknown_kind(graph, id, edge));
         }
-        self.found.low |= facts.low_address;
-        let needs = self.needs_of(graph, edge, target, facts.request, content);
+        self.found.demands |= facts.demands;
+        let needs = self.needs_of(index, graph, id, edge, target, facts.request, content);
         if needs != 0 {
             self.note_needs(index, graph, edge.target, needs);
         }
     }
 
     #[inline(always)]
+    #[expect(clippy::too_many_arguments, reason = "the parts of one edge, which stay in registers")]
     fn needs_of(
         &mut self,
+        index: u32,
         graph: &LinkGraph<'_>,
+        id: BlockId,
         edge: &Edge,
         target: Target,
         request: Request,
@@ -313,15 +323,21 @@ impl<'a, 'data> Walk<'a, 'data> {
                 self.push(home, block);
                 let plain = !indirect
                     && extent == Extent::Near
-                    && !matches!(request, Request::Got | Request::RelaxableGot);
+                    && !matches!(request, Request::Got | Request::RelaxableGot | Request::ShortBranch);
                 if plain {
                     return 0;
+                }
+                if (home, block) != (index, id) {
+                    self.note_short_branch(index, id, request);
                 }
                 let far = self.is_far(home, block);
                 needs_inside(graph, edge, request, indirect, far, content)
             }
             Target::Common => needs_inside(graph, edge, request, false, extent != Extent::Near, content),
-            Target::Outside => needs_outside(request),
+            Target::Outside => {
+                self.note_short_branch(index, id, request);
+                needs_outside(request)
+            }
             // Without a symbol the address is zero, and needs an entry to be loaded from all the same.
             Target::None => needs_outside(request) & need::GOT,
         }
@@ -393,6 +409,12 @@ impl<'a, 'data> Walk<'a, 'data> {
                 let section = graph.blocks[block.index()].section;
                 graph.sections[section.index()].flags.contains(SectionFlags::LARGE)
             }
+        }
+    }
+
+    fn note_short_branch(&mut self, index: u32, block: BlockId, request: Request) {
+        if request == Request::ShortBranch && self.found.short_branches.last() != Some(&(index, block)) {
+            self.found.short_branches.push((index, block));
         }
     }
 
