@@ -11,6 +11,7 @@ use super::frames::{add_fragment_frames, add_frame_terminator, plan_frames};
 use super::globals::{GlobalId, Globals, ObjectWins, seen};
 use super::harness::settle_locals;
 use super::image::Image;
+use super::layout::LayoutInputs;
 use super::linked::Linked;
 use super::linker_symbols::{define_linker_symbols, set_linker_symbols};
 use super::liveness::Liveness;
@@ -162,18 +163,21 @@ pub fn link<'data>(
     watch.lap("tables");
 
     // From here on every address is fixed.
+    let granularity = context.manager.granularity();
     let placing = Placing {
-        live: &live,
-        frames: &frames,
-        plans: &plans,
-        image: &image,
+        inputs: LayoutInputs {
+            live: &live,
+            frames: &frames,
+            plans: &plans,
+            image: &image,
+            granularity,
+            workers,
+        },
         globals: &globals,
         externals: &externals,
         entries: &entries,
         merging: &merging,
-        granularity: context.manager.granularity(),
         short_branches: &short_branches,
-        workers,
     };
     let (mut layout, mut islands) = placing.lay_out(&mut graphs)?;
     let requests = layout.requests(near);

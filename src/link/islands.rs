@@ -260,7 +260,7 @@ impl Islands {
     fn rebuild(&mut self, detours: &DetourFacts) {
         self.veneers.sort_unstable();
         self.islands.clear();
-        let mut spots: Vec<Spot> = self.zones.iter().copied().collect();
+        let mut spots: Vec<Spot> = self.zones.clone();
         spots.extend(self.veneers.iter().map(|veneer| veneer.spot));
         spots.sort_unstable();
         spots.dedup();

@@ -109,17 +109,24 @@ pub(crate) const fn regular_index(class: SegmentClass, zero_fill: bool) -> usize
     class as usize * 2 + zero_fill as usize
 }
 
+/// What decides the places of blocks, besides the graphs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LayoutInputs<'a, 'data> {
+    pub(crate) live: &'a Liveness,
+    pub(crate) frames: &'a [GraphFrames],
+    pub(crate) plans: &'a [Vec<EhFramePlan>],
+    pub(crate) image: &'a Image<'data>,
+    pub(crate) granularity: Granularity,
+    pub(crate) workers: &'a Workers,
+}
+
 /// Lays out all live blocks; the image graph is the last of `graphs`.
 pub(crate) fn lay_out(
     graphs: &mut [LinkGraph<'_>],
-    live: &Liveness,
-    frames: &[GraphFrames],
-    plans: &[Vec<EhFramePlan>],
-    image: &Image<'_>,
+    inputs: LayoutInputs<'_, '_>,
     islands: &mut Islands,
-    granularity: Granularity,
-    workers: &Workers,
 ) -> Result<Layout> {
+    let LayoutInputs { live, frames, plans, image, granularity, workers } = inputs;
     let mut layout = Layout { names: bounded_names(graphs), granularity, ..Layout::default() };
     let parts = islands.by_graph(graphs.len());
     let numbered: Vec<_> = (0u32..).zip(graphs.iter_mut()).zip(parts).collect();

@@ -4,34 +4,25 @@ use super::addresses::Addresses;
 use super::entries::Entries;
 use super::externals::External;
 use super::globals::{GlobalId, Globals};
-use super::image::Image;
 use super::islands::{Islands, Scope};
-use super::layout::{self, Layout};
-use super::liveness::Liveness;
-use super::mark::GraphFrames;
+use super::layout::{self, Layout, LayoutInputs};
 use super::merging::Merging;
 use crate::alloc::Granularity;
 use crate::arch::{self, DetourFacts};
-use crate::base::{Result, Workers};
+use crate::base::Result;
 use crate::graph::{BlockId, LinkGraph};
-use crate::passes::eh_frame::EhFramePlan;
 use std::collections::HashMap;
 
 /// What layout needs besides the graphs.
 #[derive(Debug)]
 pub(super) struct Placing<'a, 'data> {
-    pub(super) live: &'a Liveness,
-    pub(super) frames: &'a [GraphFrames],
-    pub(super) plans: &'a [Vec<EhFramePlan>],
-    pub(super) image: &'a Image<'data>,
+    pub(super) inputs: LayoutInputs<'a, 'data>,
     pub(super) globals: &'a Globals<'data>,
     pub(super) externals: &'a HashMap<GlobalId, External>,
     pub(super) entries: &'a Entries,
     pub(super) merging: &'a Merging<'data>,
-    pub(super) granularity: Granularity,
     /// Blocks with branches of short reach out of them.
     pub(super) short_branches: &'a [(u32, BlockId)],
-    pub(super) workers: &'a Workers,
 }
 
 /// Islands that grow put branches out of reach that reached before. This is not followed for ever: what is still out of
@@ -48,8 +39,8 @@ impl<'a, 'data> Placing<'a, 'data> {
     where
         'a: 'b,
     {
-        let Self { globals, externals, entries, image, merging, .. } = *self;
-        Addresses::new(graphs, globals, externals, entries, image, merging, islands)
+        let Self { inputs, globals, externals, entries, merging, .. } = *self;
+        Addresses::new(graphs, globals, externals, entries, inputs.image, merging, islands)
     }
 
     /// Lays out all live blocks, with islands between them where branches need any.
@@ -57,8 +48,8 @@ impl<'a, 'data> Placing<'a, 'data> {
         let mut islands = Islands::default();
         let layout = self.lay_out_once(graphs, &mut islands)?;
         // Sections with segments of their own have nothing between them.
-        let detours = arch::detours(self.image.graph.architecture())
-            .filter(|_| self.granularity == Granularity::Segments);
+        let detours = arch::detours(self.inputs.image.graph.architecture())
+            .filter(|_| self.inputs.granularity == Granularity::Segments);
         match detours {
             Some(detours) => match Scope::of(detours, &layout, self.short_branches) {
                 Scope::Nothing => Ok((layout, islands)),
@@ -69,16 +60,7 @@ impl<'a, 'data> Placing<'a, 'data> {
     }
 
     fn lay_out_once(&self, graphs: &mut [LinkGraph<'data>], islands: &mut Islands) -> Result<Layout> {
-        layout::lay_out(
-            graphs,
-            self.live,
-            self.frames,
-            self.plans,
-            self.image,
-            islands,
-            self.granularity,
-            self.workers,
-        )
+        layout::lay_out(graphs, self.inputs, islands)
     }
 
     /// Adds islands to `layout` until every branch has what it needs.
@@ -91,16 +73,16 @@ impl<'a, 'data> Placing<'a, 'data> {
         scope: Scope<'_>,
     ) -> Result<Layout> {
         if scope == Scope::Everything {
-            layout.set_addresses(&layout.pretended(), graphs, self.live, self.workers)?;
-            islands.divide(detours, graphs, self.live, &layout);
+            layout.set_addresses(&layout.pretended(), graphs, self.inputs.live, self.inputs.workers)?;
+            islands.divide(detours, graphs, self.inputs.live, &layout);
             layout = self.lay_out_once(graphs, islands)?;
         }
         for _ in 0..ROUNDS {
-            layout.set_addresses(&layout.pretended(), graphs, self.live, self.workers)?;
+            layout.set_addresses(&layout.pretended(), graphs, self.inputs.live, self.inputs.workers)?;
             islands.set_addresses(detours, &layout);
             let mut addresses = self.addresses(graphs, islands);
-            addresses.resolve_names(self.workers);
-            let wanted = islands.wanted(scope, self.live, &addresses);
+            addresses.resolve_names(self.inputs.workers);
+            let wanted = islands.wanted(scope, self.inputs.live, &addresses);
             let grows = islands.add(detours, wanted);
             layout = self.lay_out_once(graphs, islands)?;
             if !grows {
