@@ -119,6 +119,20 @@ fn objects() {
 }
 
 #[test]
+fn sections_with_bounds() {
+    links_in_time("bounds", 60_000, |count| {
+        let mut text = String::from(".data\n.globl table\ntable:\n");
+        (0..count).for_each(|index| {
+            _ = writeln!(
+                text,
+                ".section s{index},\"a\"\n.byte 1\n.data\n.quad __start_s{index}, __stop_s{index}"
+            );
+        });
+        text
+    });
+}
+
+#[test]
 fn undefined_names() {
     let count = 60_000;
     let object = assemble("undefined", count, |count| {

@@ -350,13 +350,18 @@ impl Layout {
         Ok(())
     }
 
-    /// The addresses from the first to past the last special of a group; none if the group is empty.
+    /// The addresses from the first to past the last special of a group, all of which are in one segment; none if the
+    /// group is empty.
     pub(crate) fn group_range(&self, graphs: &[LinkGraph<'_>], kind: GroupKind) -> Option<AddrRange> {
-        let mut of_kind = self.specials.iter().filter(|special| special.kind == kind);
+        let of_class = |class| {
+            let start = self.specials.partition_point(|other| (other.class, other.kind) < (class, kind));
+            let rest = &self.specials[start..];
+            &rest[..rest.partition_point(|other| (other.class, other.kind) == (class, kind))]
+        };
+        let specials = SegmentClass::ALL.into_iter().map(of_class).find(|specials| !specials.is_empty())?;
         let address =
             |special: &Special| graphs[special.graph as usize].blocks[special.block.index()].address;
-        let first = of_kind.next()?;
-        let last = of_kind.next_back().unwrap_or(first);
+        let (first, last) = (specials.first()?, specials.last()?);
         Some(AddrRange { start: address(first), end: address(last).wrapping_add(last.size) })
     }
 
