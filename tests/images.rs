@@ -255,7 +255,7 @@ fn failed_links_leave_nothing_behind() {
         let mut context =
             LinkContext { manager: &manager, resolver: &known, actions: Some(actions), plugins };
         let linked = batch(objects).and_then(|batch| link(batch, &mut context, &LinkOptions::default()));
-        linked.err().expect("the link fails").to_string()
+        linked.expect_err("the link fails").to_string()
     };
     let (before, place) = (mappings(), works());
     for _ in 0..50 {

@@ -119,6 +119,16 @@ fn objects() {
 }
 
 #[test]
+fn unwind_records_in_sections_of_groups() {
+    links_in_time("unwind-groups", 60_000, |count| {
+        let one = ".macro one\n.section .text.f\\@,\"axG\",@progbits,f\\@,comdat\n.globl f\\@\nf\\@: ret\n\
+                   .section .eh_frame,\"aG\",@unwind,f\\@,comdat\n.long 12, 0\n.byte 1, 0, 1, 0x78, 16, 0, 0, 0\n\
+                   .long 20, 20\n.quad f\\@, 1\n.endm\n";
+        format!("{one}.rept {count}\none\n.endr\n")
+    });
+}
+
+#[test]
 fn sections_with_bounds() {
     links_in_time("bounds", 60_000, |count| {
         let mut text = String::from(".data\n.globl table\ntable:\n");
@@ -148,7 +158,7 @@ fn undefined_names() {
     let manager = PretendedMemory::default();
     let mut context =
         LinkContext { manager: &manager, resolver: &NoSymbols, actions: None, plugins: &mut [] };
-    let error = link(batch, &mut context, &LinkOptions::default()).err().expect("nothing defines the names");
+    let error = link(batch, &mut context, &LinkOptions::default()).expect_err("nothing defines the names");
     assert_eq!(error.to_string().matches("undefined symbol there").count(), count);
     assert!(started.elapsed() <= LONGEST, "{:?}", started.elapsed());
 }

@@ -203,8 +203,8 @@ impl Layout {
         for special in self.specials.iter_mut().filter(|special| special.kind == GroupKind::EhFrame) {
             let graph = special.graph as usize;
             let Some(frames) = frames.get(graph) else { continue };
-            let position = frames.frames.iter().position(|frame| frame.block == special.block);
-            if let Some(plan) = position.and_then(|position| plans[graph].get(position)) {
+            if let Some(plan) = frames.position(special.block).and_then(|position| plans[graph].get(position))
+            {
                 special.size = u64::from(plan.size);
             }
         }
