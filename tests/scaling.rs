@@ -119,6 +119,30 @@ fn objects() {
 }
 
 #[test]
+fn unwind_records_in_sections_of_groups() {
+    links_in_time("unwind-groups", 60_000, |count| {
+        let one = ".macro one\n.section .text.f\\@,\"axG\",@progbits,f\\@,comdat\n.globl f\\@\nf\\@: ret\n\
+                   .section .eh_frame,\"aG\",@unwind,f\\@,comdat\n.long 12, 0\n.byte 1, 0, 1, 0x78, 16, 0, 0, 0\n\
+                   .long 20, 20\n.quad f\\@, 1\n.endm\n";
+        format!("{one}.rept {count}\none\n.endr\n")
+    });
+}
+
+#[test]
+fn sections_with_bounds() {
+    links_in_time("bounds", 60_000, |count| {
+        let mut text = String::from(".data\n.globl table\ntable:\n");
+        (0..count).for_each(|index| {
+            _ = writeln!(
+                text,
+                ".section s{index},\"a\"\n.byte 1\n.data\n.quad __start_s{index}, __stop_s{index}"
+            );
+        });
+        text
+    });
+}
+
+#[test]
 fn undefined_names() {
     let count = 60_000;
     let object = assemble("undefined", count, |count| {

@@ -79,10 +79,10 @@ impl<'a, 'data> Applying<'a, 'data> {
         targets: &GraphTargets<'_, '_>,
         counts: &mut FixupCounts,
     ) -> Result<()> {
-        let frames = &self.frames[index as usize].frames;
-        let Some(position) = frames.iter().position(|frame| frame.block == id) else { return Ok(()) };
+        let frames = &self.frames[index as usize];
+        let Some(position) = frames.position(id) else { return Ok(()) };
         let (frame, plan): (&EhFrame, &EhFramePlan) =
-            (&frames[position], &self.plans[index as usize][position]);
+            (&frames.frames[position], &self.plans[index as usize][position]);
         if bytes.len() < plan.size as usize {
             return Err(short_memory(graph, id));
         }

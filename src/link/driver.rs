@@ -127,7 +127,7 @@ pub fn link<'data>(
     let image_index = graphs.len() as u32;
     let architecture = graphs.first().map_or(Architecture::host(), LinkGraph::architecture);
     let mut image = Image::new(image_index, architecture);
-    define_linker_symbols(&mut image, &graphs, &globals, &marks.live);
+    define_linker_symbols(&mut image, &mut graphs, &globals, &marks.live);
     image.add_commons(&graphs, &globals)?;
     for &(name, target) in &aliases {
         if globals.seen(name) & seen::LIVE != 0 {

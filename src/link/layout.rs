@@ -236,8 +236,8 @@ impl Layout {
         for special in self.specials.iter_mut().filter(|special| special.kind == GroupKind::EhFrame) {
             let graph = special.graph as usize;
             let Some(frames) = frames.get(graph) else { continue };
-            let position = frames.frames.iter().position(|frame| frame.block == special.block);
-            if let Some(plan) = position.and_then(|position| plans[graph].get(position)) {
+            if let Some(plan) = frames.position(special.block).and_then(|position| plans[graph].get(position))
+            {
                 special.size = u64::from(plan.size);
             }
         }
@@ -407,13 +407,18 @@ impl Layout {
         Ok(())
     }
 
-    /// The addresses from the first to past the last special of a group; none if the group is empty.
+    /// The addresses from the first to past the last special of a group, all of which are in one segment; none if the
+    /// group is empty.
     pub(crate) fn group_range(&self, graphs: &[LinkGraph<'_>], kind: GroupKind) -> Option<AddrRange> {
-        let mut of_kind = self.specials.iter().filter(|special| special.kind == kind);
+        let of_class = |class| {
+            let start = self.specials.partition_point(|other| (other.class, other.kind) < (class, kind));
+            let rest = &self.specials[start..];
+            &rest[..rest.partition_point(|other| (other.class, other.kind) == (class, kind))]
+        };
+        let specials = SegmentClass::ALL.into_iter().map(of_class).find(|specials| !specials.is_empty())?;
         let address =
             |special: &Special| graphs[special.graph as usize].blocks[special.block.index()].address;
-        let first = of_kind.next()?;
-        let last = of_kind.next_back().unwrap_or(first);
+        let (first, last) = (specials.first()?, specials.last()?);
         Some(AddrRange { start: address(first), end: address(last).wrapping_add(last.size) })
     }
 

@@ -2,26 +2,31 @@
 
 use super::externals;
 use super::finishing::dso_handle;
-use super::globals::Globals;
+use super::globals::{GlobalId, Globals};
 use super::groups::{GroupKind, SegmentClass};
 use super::image::Image;
 use super::layout::{Layout, Segment};
 use super::liveness::Liveness;
 use crate::base::{AddrRange, ExecutorAddr};
-use crate::graph::{BlockId, LinkGraph};
+use crate::graph::{BlockId, LinkGraph, Permissions, Section, SectionFlags};
 use crate::passes::bounds::{Bound, LinkerSymbol, parse_linker_symbol};
+use std::collections::HashMap;
 
 pub(super) fn define_linker_symbols<'data>(
     image: &mut Image<'data>,
-    graphs: &[LinkGraph<'data>],
+    graphs: &mut [LinkGraph<'data>],
     globals: &Globals<'data>,
     live: &Liveness,
 ) {
-    for id in externals::undefined_names(globals) {
-        let Some(meaning) = parse_linker_symbol(globals.name(id)) else { continue };
+    let meaning = |id| Some((id, parse_linker_symbol(globals.name(id))?));
+    let wanted: Vec<_> = externals::undefined_names(globals).into_iter().filter_map(meaning).collect();
+    let bounded = join_bounded_sections(&wanted, graphs, live);
+    for (id, meaning) in wanted {
         match meaning {
             LinkerSymbol::Dynamic | LinkerSymbol::EhFrameHeader => continue,
-            LinkerSymbol::Section(bounds) if !has_live_section(graphs, live, bounds.section) => continue,
+            LinkerSymbol::Section(bounds) if bounded.get(bounds.section).is_none_or(Option::is_none) => {
+                continue;
+            }
             LinkerSymbol::GlobalOffsetTable => image.require_got(),
             LinkerSymbol::HeaderStart | LinkerSymbol::ImageStart => image.add_header(),
             _ => {}
@@ -30,12 +35,50 @@ pub(super) fn define_linker_symbols<'data>(
     }
 }
 
-fn has_live_section(graphs: &[LinkGraph<'_>], live: &Liveness, name: &[u8]) -> bool {
-    (0u32..).zip(graphs).any(|(index, graph)| {
-        graph.blocks().any(|(id, block)| {
-            *graph.sections[block.section.index()].name == *name && live.is_live(index, id)
-        })
-    })
+/// What all sections of one name have in common once they are one section of the image.
+#[derive(Clone, Copy, Debug)]
+struct Joined {
+    permissions: Permissions,
+    large: bool,
+}
+
+/// Sections whose bounds are asked for stand together in the image, so they get the permissions of all of them, as in the
+/// output of a static linker; they are far only if all of them may be. By name; `None` where no section is live.
+fn join_bounded_sections<'a>(
+    wanted: &[(GlobalId, LinkerSymbol<'a>)],
+    graphs: &mut [LinkGraph<'_>],
+    live: &Liveness,
+) -> HashMap<&'a [u8], Option<Joined>> {
+    let names = wanted.iter().filter_map(|(_, meaning)| match meaning {
+        LinkerSymbol::Section(bounds) => Some((bounds.section, None::<Joined>)),
+        _ => None,
+    });
+    let mut bounded: HashMap<&[u8], Option<Joined>> = names.collect();
+    if bounded.is_empty() {
+        return bounded;
+    }
+    for (index, graph) in (0u32..).zip(&*graphs) {
+        for (_, block) in graph.blocks().filter(|(id, _)| live.is_live(index, *id)) {
+            let section = &graph.sections[block.section.index()];
+            let Some(joined) = named(section).and_then(|name| bounded.get_mut(name)) else { continue };
+            let (permissions, large) = (section.permissions, section.flags.contains(SectionFlags::LARGE));
+            *joined = Some(joined.map_or(Joined { permissions, large }, |all| Joined {
+                permissions: all.permissions | permissions,
+                large: all.large && large,
+            }));
+        }
+    }
+    for section in graphs.iter_mut().flat_map(|graph| &mut graph.sections) {
+        if let Some(Some(joined)) = named(section).and_then(|name| bounded.get(name)) {
+            section.permissions = joined.permissions;
+            section.flags.set(SectionFlags::LARGE, joined.large);
+        }
+    }
+    bounded
+}
+
+fn named<'a>(section: &'a Section<'_>) -> Option<&'a [u8]> {
+    section.flags.contains(SectionFlags::C_IDENTIFIER).then_some(&section.name)
 }
 
 pub(super) fn set_linker_symbols(

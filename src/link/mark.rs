@@ -27,16 +27,20 @@ pub(crate) mod need {
 /// The call frame records of one graph.
 #[derive(Debug)]
 pub(crate) struct GraphFrames {
+    /// One for each call frame section, in the order of their blocks.
     pub(crate) frames: Vec<EhFrame>,
-    /// For each of `frames`: its FDEs by the block that they describe.
-    by_block: Vec<Vec<(BlockId, u32)>>,
+    /// All FDEs, sorted by the block that they describe.
+    fdes: Vec<Fde>,
 }
+
+/// An FDE: the block that it describes, its section as an index in [`GraphFrames::frames`], its index there.
+type Fde = (BlockId, u32, u32);
 
 impl GraphFrames {
     /// Splits a graph's call frame sections into records.
     pub(crate) fn read(graph: &mut LinkGraph<'_>) -> Result<Self> {
         let mut frames = Vec::new();
-        let mut by_block = Vec::new();
+        let mut fdes = Vec::new();
         for index in 0..graph.blocks.len() {
             let section = graph.blocks[index].section;
             if graph.sections.get(section.index()).is_some_and(|section| section.role == SectionRole::EhFrame)
@@ -44,11 +48,27 @@ impl GraphFrames {
                 let block = BlockId(index as u32);
                 graph.sort_edges(block);
                 let frame = eh_frame::split(graph, block)?;
-                by_block.push(eh_frame::fdes_of_blocks(&frame, graph));
+                let position = frames.len() as u32;
+                let of_blocks = eh_frame::fdes_of_blocks(&frame, graph);
+                fdes.extend(of_blocks.into_iter().map(|(block, fde)| (block, position, fde)));
                 frames.push(frame);
             }
         }
-        Ok(Self { frames, by_block })
+        if frames.len() > 1 {
+            fdes.sort_unstable();
+        }
+        Ok(Self { frames, fdes })
+    }
+
+    /// The records of a section, by its block: an index in [`Self::frames`].
+    pub(crate) fn position(&self, block: BlockId) -> Option<usize> {
+        self.frames.binary_search_by_key(&block, |frame| frame.block).ok()
+    }
+
+    /// The FDEs that describe a block.
+    fn of_block(&self, block: BlockId) -> impl Iterator<Item = &Fde> {
+        let start = self.fdes.partition_point(|fde| fde.0 < block);
+        self.fdes[start..].iter().take_while(move |fde| fde.0 == block)
     }
 }
 
@@ -443,16 +463,15 @@ impl<'a, 'data> Walk<'a, 'data> {
         frames: &'a GraphFrames,
         id: BlockId,
     ) {
-        for (frame, by_block) in frames.frames.iter().zip(&frames.by_block) {
+        for &(_, position, fde) in frames.of_block(id) {
+            let frame = &frames.frames[position as usize];
             let block = &graph.blocks[frame.block.index()];
-            for &(_, fde) in eh_frame::fdes_of(by_block, id) {
-                // Marked, not walked: records of dead functions keep nothing.
-                self.ground.live.mark(index, frame.block);
-                for range in frame.edges_kept_by(fde) {
-                    let content = block.content.bytes();
-                    for edge in graph.edges_of(block).slice(range) {
-                        self.edge(index, graph, frame.block, &edge, content);
-                    }
+            // Marked, not walked: records of dead functions keep nothing.
+            self.ground.live.mark(index, frame.block);
+            for range in frame.edges_kept_by(fde) {
+                let content = block.content.bytes();
+                for edge in graph.edges_of(block).slice(range) {
+                    self.edge(index, graph, frame.block, &edge, content);
                 }
             }
         }

@@ -64,6 +64,10 @@ fn traits(header: &SectionHeader64<LE>, name: &[u8], machine: &Machine) -> Trait
     permissions.set(Permissions::EXECUTE, has(elf::SHF_EXECINSTR.0));
     let zero_fill = kind == elf::SHT_NOBITS;
     let role = role(header, name, machine);
+    if role == SectionRole::EhFrame {
+        // Some assembly marks it writable, as some systems want it. All records stand together and are only read.
+        permissions.remove(Permissions::WRITE);
+    }
     let mut flags = SectionFlags::empty();
     let kept = is_kept_role(role) || name == b".llvm_stackmaps";
     flags.set(SectionFlags::KEEP, kept || has(elf::SHF_GNU_RETAIN.0));

@@ -122,11 +122,3 @@ pub fn fdes_of_blocks(eh_frame: &EhFrame, graph: &LinkGraph<'_>) -> Vec<(BlockId
     list.sort_unstable();
     list
 }
-
-/// The part of a [`fdes_of_blocks`] list that is about one block.
-#[must_use]
-pub fn fdes_of(list: &[(BlockId, u32)], block: BlockId) -> &[(BlockId, u32)] {
-    let tail = &list[list.partition_point(|entry| entry.0 < block)..];
-    let count = tail.iter().take_while(|entry| entry.0 == block).count();
-    &tail[..count]
-}
