@@ -91,7 +91,7 @@ impl Fault<'_> {
         } else {
             (
                 format!("{} relocation to {target}: thread-local variables are not supported", facts.name),
-                "compile with -femulated-tls, or keep the variable in a shared library",
+                "compile with -femulated-tls, or reach the variable through a function of a shared library",
             )
         };
         self.refused(&what, help)

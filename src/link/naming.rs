@@ -50,7 +50,8 @@ pub(super) fn define_aliases(
     for (name, target) in &mut *aliases {
         // A circle of aliases ends at one of them, which nothing defines.
         for _ in 0..targets.len() {
-            *target = targets.get(target).copied().unwrap_or(*target);
+            let Some(next) = targets.get(target) else { break };
+            *target = *next;
         }
         if let Some(at) = globals.definition(*name) {
             duplicates.push(Duplicate {
