@@ -1,17 +1,18 @@
 //! Dead strip and scan in one walk: from the roots, each live block's edges are checked, classified by what they need
 //! (GOT, PLT, a canonical address), and followed.
 
-use super::globals::{GlobalId, Globals, SymbolRef, seen};
+use super::globals::{GlobalId, Globals, Rank, SymbolRef, seen};
 use super::liveness::Liveness;
 use crate::arch;
 use crate::base::{Error, Result, Workers};
 use crate::graph::symbol::NO_GLOBAL;
 use crate::graph::{
     Block, BlockId, Demands, Edge, EdgeKind, Lifetime, LinkGraph, Request, Scope, SectionFlags, SectionRole,
-    SymbolFlags, SymbolId, SymbolKind,
+    Symbol, SymbolFlags, SymbolId, SymbolKind,
 };
 use crate::passes::bounds::{self, LinkerSymbol};
 use crate::passes::eh_frame::{self, EhFrame};
+use bitflags::bitflags;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 /// What a symbol needs besides its address.
@@ -125,7 +126,8 @@ pub(crate) fn mark(
         globals,
         extent,
         live: Liveness::new(graphs),
-        needs: (0..globals.len()).map(|_| AtomicU8::new(0)).collect(),
+        needs: zeros(globals.len()),
+        reached: zeros(globals.len()),
         named: named_sections(graphs),
     };
     let indices = 0..graphs.len() as u32;
@@ -133,8 +135,8 @@ pub(crate) fn mark(
         workers.fold(indices, || Walk::new(&ground), |walk, index| walk.over(index, roots), Walk::merge);
     if let Roots::Exported(names) = roots {
         names.iter().for_each(|&id| _ = walk.reach_global(id));
-        walk.drain();
     }
+    walk.finish();
     let Walk { found, .. } = walk;
     let Found { local_needs, demands, mut short_branches, edge_count, fault } = found;
     if let Some((_, error)) = fault {
@@ -144,6 +146,10 @@ pub(crate) fn mark(
     short_branches.dedup();
     let Ground { live, needs, .. } = ground;
     Ok(Marks { live, needs, local_needs, demands, short_branches, edge_count })
+}
+
+fn zeros(count: usize) -> Vec<AtomicU8> {
+    (0..count).map(|_| AtomicU8::new(0)).collect()
 }
 
 /// The blocks of sections that `__start_NAME` and `__stop_NAME` can bound, by name.
@@ -172,6 +178,8 @@ struct Ground<'a, 'data> {
     extent: Extent,
     live: Liveness,
     needs: Vec<AtomicU8>,
+    /// What each name leads to, as bits of [`Target`], once a walk has followed it.
+    reached: Vec<AtomicU8>,
     named: Vec<(&'a [u8], u32, BlockId)>,
 }
 
@@ -179,6 +187,9 @@ struct Ground<'a, 'data> {
 struct Walk<'a, 'data> {
     ground: &'a Ground<'a, 'data>,
     pending: Vec<(u32, BlockId)>,
+    /// Places in other graphs that are reached by name. Most are roots there, and are walked together with their
+    /// neighbours if only they are left until then.
+    deferred: Vec<(u32, BlockId)>,
     found: Found,
 }
 
@@ -196,24 +207,32 @@ struct Found {
 /// Graph, block and offset of a faulty edge.
 type FaultPosition = (u32, BlockId, u32);
 
-/// A scanned edge's target, as far as the batch knows it.
-enum Target {
-    /// A place in the batch.
-    Block { graph: u32, block: BlockId, indirect: bool },
-    /// Memory that the linker will allocate in the image.
-    Common,
-    /// An absolute address or something outside of the batch.
-    Outside,
-    /// No symbol at all: zero.
-    None,
+bitflags! {
+    /// What is at the other end of an edge, as far as the batch knows it. Nothing: a place in reach, in the edge's block.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    struct Target: u8 {
+        /// Not in the edge's own block.
+        const ELSEWHERE = 1;
+        /// May be out of the reach of code.
+        const FAR = 2;
+        /// An indirect function.
+        const INDIRECT = 4;
+        /// An absolute address or something outside of the batch.
+        const OUTSIDE = 8;
+        /// No symbol at all: zero.
+        const NULL = 16;
+        /// In [`Ground::reached`]: the name has been followed.
+        const KNOWN = 32;
+    }
 }
 
 impl<'a, 'data> Walk<'a, 'data> {
     fn new(ground: &'a Ground<'a, 'data>) -> Self {
-        Self { ground, pending: Vec::new(), found: Found::default() }
+        Self { ground, pending: Vec::new(), deferred: Vec::new(), found: Found::default() }
     }
 
     fn merge(mut self, mut other: Self) -> Self {
+        self.deferred.append(&mut other.deferred);
         self.found.local_needs.append(&mut other.found.local_needs);
         self.found.demands |= other.found.demands;
         self.found.short_branches.append(&mut other.found.short_branches);
@@ -235,6 +254,14 @@ impl<'a, 'data> Walk<'a, 'data> {
     fn drain(&mut self) {
         while let Some((graph, block)) = self.pending.pop() {
             self.visit(graph, block);
+        }
+    }
+
+    /// Visits what was deferred, and all that that reaches.
+    fn finish(&mut self) {
+        while let Some((graph, block)) = self.deferred.pop() {
+            self.push(graph, block);
+            self.drain();
         }
     }
 
@@ -312,22 +339,21 @@ impl<'a, 'data> Walk<'a, 'data> {
         if edge.offset as usize + facts.width as usize > content.len() {
             return self.note_fault((index, id, edge.offset), |graph| past_end(graph, id, edge));
         }
-        let Some(target) = self.target(index, graph, edge.target) else {
+        let Some(target) = self.target(index, graph, id, edge.target) else {
             return self.note_fault((index, id, edge.offset), |graph| bad_target(graph, id, edge));
         };
         if edge.kind == EdgeKind::UNKNOWN {
             return self.note_fault((index, id, edge.offset), |graph| unknown_kind(graph, id, edge));
         }
         self.found.demands |= facts.demands;
-        let needs = self.needs_of(index, graph, id, edge, target, facts.request, content);
-        if needs != 0 {
-            self.note_needs(index, graph, edge.target, needs);
+        if needs_looking_at(target, facts.request) {
+            self.note_request(index, graph, id, edge, target, facts.request, content);
         }
     }
 
-    #[inline(always)]
-    #[expect(clippy::too_many_arguments, reason = "the parts of one edge, which stay in registers")]
-    fn needs_of(
+    /// Notes what an edge needs besides the target's address.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one edge")]
+    fn note_request(
         &mut self,
         index: u32,
         graph: &LinkGraph<'_>,
@@ -336,71 +362,90 @@ impl<'a, 'data> Walk<'a, 'data> {
         target: Target,
         request: Request,
         content: &[u8],
-    ) -> u8 {
-        let extent = self.ground.extent;
-        match target {
-            Target::Block { graph: home, block, indirect } => {
-                self.push(home, block);
-                let plain = !indirect
-                    && extent == Extent::Near
-                    && !matches!(request, Request::Got | Request::RelaxableGot | Request::ShortBranch);
-                if plain {
-                    return 0;
-                }
-                if (home, block) != (index, id) {
-                    self.note_short_branch(index, id, request);
-                }
-                let far = self.is_far(home, block);
-                needs_inside(graph, edge, request, indirect, far, content)
-            }
-            Target::Common => needs_inside(graph, edge, request, false, extent != Extent::Near, content),
-            Target::Outside => {
-                self.note_short_branch(index, id, request);
-                needs_outside(request)
-            }
+    ) {
+        if request == Request::ShortBranch && target.contains(Target::ELSEWHERE) {
+            self.note_short_branch(index, id);
+        }
+        let needs = if target.contains(Target::NULL) {
             // Without a symbol the address is zero, and needs an entry to be loaded from all the same.
-            Target::None => needs_outside(request) & need::GOT,
+            needs_outside(request) & need::GOT
+        } else if target.contains(Target::OUTSIDE) {
+            needs_outside(request)
+        } else {
+            needs_inside(graph, edge, request, target, content)
+        };
+        if needs != 0 {
+            self.note_needs(index, graph, edge.target, needs);
         }
     }
 
     #[inline(always)]
-    fn target(&mut self, index: u32, graph: &LinkGraph<'_>, target: SymbolId) -> Option<Target> {
+    fn target(
+        &mut self,
+        index: u32,
+        graph: &LinkGraph<'_>,
+        block: BlockId,
+        target: SymbolId,
+    ) -> Option<Target> {
         let symbol = graph.symbols.get(target.index())?;
         match symbol.kind {
-            SymbolKind::Defined => Some(Target::Block {
-                graph: index,
-                block: symbol.block,
-                indirect: symbol.flags.contains(SymbolFlags::INDIRECT),
-            }),
+            SymbolKind::Defined => {
+                self.push(index, symbol.block);
+                let mut target = self.place(index, symbol);
+                target.set(Target::ELSEWHERE, symbol.block != block);
+                Some(target)
+            }
             SymbolKind::External | SymbolKind::Common => Some(self.reach_global(symbol.global)),
-            SymbolKind::Absolute => Some(Target::Outside),
-            SymbolKind::Null if target.0 == 0 => Some(Target::None),
+            SymbolKind::Absolute => Some(Target::OUTSIDE | Target::ELSEWHERE),
+            SymbolKind::Null if target.0 == 0 => Some(Target::NULL),
             SymbolKind::Null | SymbolKind::Discarded => None,
         }
     }
 
-    /// Follows a name to its definition in the batch; notes that it is used where there is none.
+    /// Follows a name to its definition in the batch, once; notes that it is used where there is none.
+    #[inline(always)]
     fn reach_global(&mut self, id: GlobalId) -> Target {
-        if id == NO_GLOBAL {
-            return Target::Outside;
+        let Some(reached) = self.ground.reached.get(id as usize) else {
+            return Target::OUTSIDE | Target::ELSEWHERE;
+        };
+        // What several walks find out at a time is the same.
+        match Target::from_bits_truncate(reached.load(Relaxed)) {
+            target if target.contains(Target::KNOWN) => target,
+            _ => {
+                let target = self.follow(id) | Target::KNOWN | Target::ELSEWHERE;
+                reached.store(target.bits(), Relaxed);
+                target
+            }
         }
+    }
+
+    #[inline(never)]
+    fn follow(&mut self, id: GlobalId) -> Target {
         if let Some(at) = self.ground.globals.definition(id) {
             let symbol = &self.ground.graphs[at.graph as usize].symbols[at.symbol as usize];
             if symbol.kind != SymbolKind::Defined {
-                return Target::Outside;
+                return Target::OUTSIDE;
             }
-            self.push(at.graph, symbol.block);
-            let indirect = symbol.flags.contains(SymbolFlags::INDIRECT);
-            return Target::Block { graph: at.graph, block: symbol.block, indirect };
+            self.deferred.push((at.graph, symbol.block));
+            return self.place(at.graph, symbol);
         }
-        if self.ground.globals.seen(id) & seen::LIVE == 0 {
-            self.ground.globals.note(id, seen::LIVE);
-            self.keep_bounded_sections(id);
-        }
+        self.ground.globals.note(id, seen::LIVE);
+        self.keep_bounded_sections(id);
         match self.ground.globals.winner(id) {
-            Some((super::globals::Rank::Common, _)) => Target::Common,
-            _ => Target::Outside,
+            // Memory that the linker will allocate in the image.
+            Some((Rank::Common, _)) if self.ground.extent == Extent::Near => Target::empty(),
+            Some((Rank::Common, _)) => Target::FAR,
+            _ => Target::OUTSIDE,
         }
+    }
+
+    /// What a place in the batch is.
+    #[inline(always)]
+    fn place(&self, graph: u32, symbol: &Symbol) -> Target {
+        let mut target = Target::empty();
+        target.set(Target::INDIRECT, symbol.flags.contains(SymbolFlags::INDIRECT));
+        target.set(Target::FAR, self.is_far(graph, symbol.block));
+        target
     }
 
     /// `__start_NAME` and `__stop_NAME` keep all sections called NAME.
@@ -432,8 +477,8 @@ impl<'a, 'data> Walk<'a, 'data> {
         }
     }
 
-    fn note_short_branch(&mut self, index: u32, block: BlockId, request: Request) {
-        if request == Request::ShortBranch && self.found.short_branches.last() != Some(&(index, block)) {
+    fn note_short_branch(&mut self, index: u32, block: BlockId) {
+        if self.found.short_branches.last() != Some(&(index, block)) {
             self.found.short_branches.push((index, block));
         }
     }
@@ -478,15 +523,16 @@ impl<'a, 'data> Walk<'a, 'data> {
     }
 }
 
-fn needs_inside(
-    graph: &LinkGraph<'_>,
-    edge: &Edge,
-    request: Request,
-    indirect: bool,
-    far: bool,
-    content: &[u8],
-) -> u8 {
-    let mut needs = if indirect { need::PLT } else { 0 };
+/// Whether an edge may need anything besides the target's address: most do not.
+#[inline(always)]
+fn needs_looking_at(target: Target, request: Request) -> bool {
+    let plain = Target::ELSEWHERE.union(Target::KNOWN);
+    !plain.contains(target) || matches!(request, Request::Got | Request::RelaxableGot | Request::ShortBranch)
+}
+
+fn needs_inside(graph: &LinkGraph<'_>, edge: &Edge, request: Request, target: Target, content: &[u8]) -> u8 {
+    let far = target.contains(Target::FAR);
+    let mut needs = if target.contains(Target::INDIRECT) { need::PLT } else { 0 };
     match request {
         Request::Got => needs |= need::GOT,
         Request::RelaxableGot => {
