@@ -62,7 +62,7 @@ pub(crate) struct Marks {
     pub(crate) local_needs: Vec<(SymbolRef, u8)>,
     /// What live edges demand of where the batch lies.
     pub(crate) demands: Demands,
-    /// Blocks with a branch of short reach to another block, or out of the batch; repeated.
+    /// Blocks with a branch of short reach to another block, or out of the batch; in order.
     pub(crate) short_branches: Vec<(u32, BlockId)>,
     /// How many edges were looked at.
     pub(crate) edge_count: u64,
@@ -114,7 +114,9 @@ pub(crate) fn mark(
     while let Some((graph, block)) = walk.pending.pop() {
         walk.visit(graph, block)?;
     }
-    let Walk { live, needs, local_needs, demands, short_branches, edge_count, .. } = walk;
+    let Walk { live, needs, local_needs, demands, mut short_branches, edge_count, .. } = walk;
+    short_branches.sort_unstable();
+    short_branches.dedup();
     Ok(Marks { live, needs, local_needs, demands, short_branches, edge_count })
 }
 
