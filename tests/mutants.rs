@@ -56,11 +56,37 @@ fn mutants_of_cxx_code_by_gcc() {
     mutate("cxx-gcc", "run/iostream.cpp", Compiler::Gcc, &["-O2", "-fPIC"]);
 }
 
+#[test]
+fn mutants_of_code_for_arm() {
+    mutate("arm", "run/jump_tables.c", Compiler::Clang, &[&ARM[..], &["-O2", "-fPIC"]].concat());
+}
+
+#[test]
+fn mutants_of_the_large_and_tiny_models_for_arm() {
+    for model in ["large", "tiny"] {
+        let model_flag = format!("-mcmodel={model}");
+        let flags = [&ARM[..], &["-O1", "-fno-pic", &model_flag]].concat();
+        mutate(&format!("arm-{model}"), "run/jump_tables.c", Compiler::Clang, &flags);
+    }
+}
+
+/// What makes clang compile for AArch64, with headers of its C library.
+const ARM: [&str; 2] = ["--target=aarch64-linux-gnu", "-isystem/usr/aarch64-linux-gnu/include"];
+
 /// Every kind of relocation, symbol and section has its fixture.
 #[test]
 fn mutants_of_fixtures() {
+    survive_all("fixtures/elf/x86_64");
+}
+
+#[test]
+fn mutants_of_fixtures_for_arm() {
+    survive_all("fixtures/elf/aarch64");
+}
+
+fn survive_all(fixtures: &str) {
     limit_memory();
-    let dir = tests_dir().join("fixtures/elf/x86_64");
+    let dir = tests_dir().join(fixtures);
     let entries = std::fs::read_dir(&dir).expect("fixtures can be read");
     let mut objects: Vec<PathBuf> =
         entries.map(|entry| entry.expect("a fixture can be read").path()).collect();

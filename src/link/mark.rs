@@ -83,7 +83,7 @@ pub(crate) struct Marks {
     pub(crate) local_needs: Vec<(SymbolRef, u8)>,
     /// What live edges demand of where the batch lies.
     pub(crate) demands: Demands,
-    /// Blocks with a branch of short reach to another block, or out of the batch; repeated.
+    /// Blocks with branches of short reach, in order.
     pub(crate) short_branches: Vec<(u32, BlockId)>,
     /// How many edges were looked at.
     pub(crate) edge_count: u64,

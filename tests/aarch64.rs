@@ -1,14 +1,14 @@
-//! Branches of AArch64 whose target is out of their reach: what they are sent by leads to their target, is shared, and is
-//! made only where something needs it.
+//! What the linker adds to AArch64 images, followed instruction by instruction: stubs, veneers and hops lead to what
+//! branches name, are shared, and are made only where something needs them.
 
-use jitlink::arch::aarch64::kinds::{CALL26, CONDBR19, JUMP26, TSTBR14};
+use jitlink::arch::aarch64::kinds::{ABS64, ADR_PREL_LO21, CALL26, CONDBR19, JUMP26, TSTBR14};
 use jitlink::arch::kinds;
 use jitlink::base::{ExecutorAddr, Result};
 use jitlink::graph::{
     Architecture, BlockId, Edge, EdgeKind, LinkGraph, NewBlock, NewSymbol, Permissions, Scope, Section,
-    SectionId, SymbolId,
+    SectionId, SymbolFlags, SymbolId,
 };
-use jitlink::link::{Batch, LinkContext, LinkOptions, Linked, link};
+use jitlink::link::{Batch, LinkContext, LinkOptions, Linked, Plugin, link};
 use jitlink_test_support::pretended::{EveryName, PretendedMemory, pretended_symbol};
 use std::collections::BTreeMap;
 
@@ -202,6 +202,45 @@ fn calls_across_four_hundred_mebibytes() {
     assert!(taken.as_secs() < 20, "{taken:?}");
 }
 
+/// Each of many functions is called from all over the image, so that there are thousands of veneers.
+#[test]
+fn calls_of_many_functions() {
+    const GRAPHS: usize = 10;
+    const FUNCTIONS: usize = 4000;
+    const CALLS: usize = 20_000;
+    let content = content(16 * MIB, (0..CALLS).map(|call| (call * 4, BL)));
+    let name = |number: usize| format!("f{}_{}", number % GRAPHS, number / GRAPHS);
+    let called = |index: usize, call: usize| (index + call) * 7919 % (GRAPHS * FUNCTIONS);
+    let mut graphs = Vec::new();
+    for index in 0..GRAPHS {
+        let mut code = Code::new(&format!("{index}.o"));
+        let block = code.function(&format!("start{index}"), &content);
+        (0..FUNCTIONS).for_each(|n| code.symbol(&format!("f{index}_{n}"), block, (MIB + n * 3000) as u64));
+        let mut ids = std::collections::HashMap::new();
+        let mut calls = Vec::new();
+        for call in 0..CALLS {
+            let number = called(index, call);
+            if number % GRAPHS != index {
+                let target = *ids.entry(number).or_insert_with(|| code.external(&name(number)));
+                calls.push((call as u32 * 4, CALL26, target, 0));
+            }
+        }
+        code.branches(block, &calls);
+        graphs.push(code.graph);
+    }
+    let started = std::time::Instant::now();
+    let image = link_code(graphs).unwrap();
+    let taken = started.elapsed();
+    for index in 0..GRAPHS {
+        let start = image.names[&format!("start{index}")];
+        for call in (0..CALLS).filter(|call| called(index, *call) % GRAPHS != index) {
+            image.assert_leads_to(start + call as u64 * 4, image.names[&name(called(index, call))]);
+        }
+    }
+    assert!(image.detours > 5000, "{} detours", image.detours);
+    assert!(taken.as_secs() < 20, "{taken:?}");
+}
+
 #[test]
 fn one_function_larger_than_a_zone_has_islands_at_both_ends() {
     let far = content(130 * MIB, [(0, BL), (4, B), (130 * MIB - 4, BL)]);
@@ -300,6 +339,22 @@ fn conditional_branches_that_no_hop_helps_are_refused() {
     assert!(link_code(vec![code.graph]).is_err());
 }
 
+/// A function outside has one address for all: that of its stub, where code reaches no more than that.
+#[test]
+fn the_address_of_a_function_outside_is_its_stub_to_the_tiny_model() {
+    let near = content(64, [(0, BL), (4, 0x1000_0003)]);
+    let mut code = Code::new("tiny.o");
+    let block = code.function("first", &near);
+    let outside = code.external("outside");
+    code.branches(block, &[(0, CALL26, outside, 0), (4, ADR_PREL_LO21, outside, 0), (8, ABS64, outside, 0)]);
+    let image = link_code(vec![code.graph]).unwrap();
+    let first = image.names["first"];
+    let stub = image.assert_leads_to(first, pretended_symbol(b"outside").address.0);
+    let adr = image.word(first + 4);
+    let address = (first + 4).wrapping_add_signed(signed(adr, 5, 19) << 2 | i64::from(adr >> 29 & 3));
+    assert_eq!((address, image.u64(first + 8)), (stub, stub));
+}
+
 #[test]
 fn code_in_reach_of_all_gets_nothing() {
     let near = content(4096, [(0, BL)]);
@@ -312,4 +367,35 @@ fn code_in_reach_of_all_gets_nothing() {
     let image = link_code(vec![code.graph]).unwrap();
     assert_eq!(image.detours, 0);
     image.assert_leads_to(image.names["first"], pretended_symbol(b"outside").address.0);
+}
+
+/// What symbols and notes of objects say beyond names and places.
+#[test]
+fn what_objects_say_of_their_symbols() {
+    #[derive(Default)]
+    struct Seen(BTreeMap<String, (SymbolFlags, Scope)>);
+    impl Plugin for Seen {
+        fn pre_prune(&mut self, graph: &mut LinkGraph<'_>) -> Result<()> {
+            for (id, symbol) in graph.symbols() {
+                let name = String::from_utf8_lossy(graph.symbol_name(id)).into_owned();
+                self.0.insert(name, (symbol.flags(), symbol.scope()));
+            }
+            Ok(())
+        }
+    }
+    let fixtures = jitlink_test_support::tests_dir().join("fixtures/elf/aarch64");
+    let mut seen = Seen::default();
+    for name in ["symbol_variant_pcs.o", "symbol_mapping.o"] {
+        let object = std::fs::read(fixtures.join(name)).unwrap();
+        let mut batch = Batch::new();
+        batch.add_object(name, &object).unwrap();
+        let manager = PretendedMemory::default();
+        let mut plugins: [&mut dyn Plugin; 1] = [&mut seen];
+        let mut context =
+            LinkContext { manager: &manager, resolver: &EveryName, actions: None, plugins: &mut plugins };
+        link(batch, &mut context, &LinkOptions::default()).unwrap();
+    }
+    let has_own_convention = |name: &str| seen.0[name].0.contains(SymbolFlags::VARIANT_PCS);
+    assert!(has_own_convention("vector") && has_own_convention("far") && !has_own_convention("main"));
+    assert_eq!((seen.0["$x"].1, seen.0["$d"].1), (Scope::Local, Scope::Local));
 }
