@@ -25,6 +25,7 @@ use std::sync::Arc;
 pub struct InProcessManager {
     near: Arc<Space>,
     low: Arc<Space>,
+    close: Arc<Space>,
     far: Arc<Space>,
 }
 
@@ -50,13 +51,19 @@ impl InProcessManager {
     /// A manager that reserves address space when it is first asked for memory.
     pub(super) fn unreserved(huge_pages: HugePages) -> Self {
         let space = |placement| Space::new(placement, huge_pages);
-        Self { near: space(Placement::Near), low: space(Placement::Low), far: space(Placement::Anywhere) }
+        Self {
+            near: space(Placement::Near),
+            low: space(Placement::Low),
+            close: space(Placement::Close),
+            far: space(Placement::Anywhere),
+        }
     }
 
     fn space(&self, placement: Placement) -> &Arc<Space> {
         match placement {
             Placement::Near => &self.near,
             Placement::Low => &self.low,
+            Placement::Close => &self.close,
             Placement::Anywhere => &self.far,
         }
     }
@@ -64,7 +71,7 @@ impl InProcessManager {
     /// Takes memory for those placements of `layout` that `wanted` says.
     pub(super) fn take(&self, layout: &Layout, wanted: impl Fn(Placement) -> bool) -> Result<StrictBacking> {
         let mut backing = StrictBacking::default();
-        for placement in [Placement::Near, Placement::Low, Placement::Anywhere] {
+        for placement in [Placement::Near, Placement::Low, Placement::Close, Placement::Anywhere] {
             if let Some(group) = layout.group(placement).filter(|_| wanted(placement)) {
                 backing.0.push((placement, self.space(placement).allocate(group)?));
             }
@@ -82,7 +89,7 @@ impl MemoryManager for InProcessManager {
         match placement {
             Placement::Near => self.near.ranges().iter().all(|range| in_reach(range, address)),
             Placement::Low => address.0 < REACH,
-            Placement::Anywhere => false,
+            Placement::Close | Placement::Anywhere => false,
         }
     }
 

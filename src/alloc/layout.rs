@@ -79,7 +79,7 @@ pub(super) struct Spot {
 #[derive(Debug)]
 pub(super) struct Layout {
     /// Indexed by [`Placement`].
-    groups: [Group; 3],
+    groups: [Group; 4],
     /// In the order of the request's segments.
     pub(super) spots: Vec<Spot>,
 }

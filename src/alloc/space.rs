@@ -141,11 +141,15 @@ impl Space {
 
     fn new_region(&self, group: &Group) -> Result<Region> {
         let sizes = match self.placement {
-            Placement::Near => &NEAR_SIZES,
+            Placement::Near | Placement::Close => &NEAR_SIZES,
             Placement::Low => &LOW_SIZES,
             Placement::Anywhere => &FAR_SIZES,
         };
         let (size, alignment) = extent(group);
+        if self.placement == Placement::Close {
+            let place = place::near_c_library(size, alignment);
+            return Ok(Region::dedicated(place.map_or_else(|| place::anywhere(size, alignment), Ok)?, group));
+        }
         if self.placement == Placement::Near {
             let near = first_fitting(sizes, group, place::near_c_library);
             let near =

@@ -12,6 +12,9 @@ pub enum Placement {
     Near,
     /// In the low 2 GiB, with a few bytes to spare at the end: the address of the segment's end fits 31 bits too.
     Low,
+    /// As near to the other segments of the request as their sizes allow, for code that reaches little: one beside the
+    /// other. Nothing else is said to be in reach.
+    Close,
     /// Wherever there is room: for large segments that are reached through 64-bit addresses.
     Anywhere,
 }
@@ -131,7 +134,11 @@ pub trait MemoryManager: Send + Sync {
     /// Whether code in a segment with this placement reaches `address` by a signed 32-bit distance or address. Where it
     /// does not, the link makes PLT entries and copies of variables.
     fn reaches(&self, placement: Placement, address: ExecutorAddr) -> bool {
-        placement != Placement::Low || address.0 < REACH
+        match placement {
+            Placement::Low => address.0 < REACH,
+            Placement::Close => false,
+            Placement::Near | Placement::Anywhere => true,
+        }
     }
 
     /// Finds memory for all segments of a request, or fails without having taken any.

@@ -3,6 +3,8 @@
 
 pub mod aarch64;
 mod fault;
+#[cfg(test)]
+mod testing;
 pub mod x86_64;
 
 use crate::base::Result;
@@ -56,6 +58,11 @@ pub trait Targets {
     /// The address of the target's PLT entry, if it has one.
     fn plt_entry(&self, target: SymbolId) -> Option<u64>;
 
+    /// The address of the nearest detour from `from` to the target and addend, if there is one.
+    fn detour(&self, _detour: Detour, _target: SymbolId, _addend: i64, _from: u64) -> Option<u64> {
+        None
+    }
+
     /// The size of what the target names, in bytes.
     fn size(&self, target: SymbolId) -> u64;
 
@@ -92,6 +99,61 @@ pub struct PltEntry {
     pub landing_pad: bool,
 }
 
+/// How a branch gets to a target out of its reach.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Detour {
+    /// By a veneer: code that may change the registers that the ABI sets aside for it.
+    Veneer,
+    /// By a hop: one more branch, which changes nothing.
+    Hop,
+}
+
+/// What a detour leads to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Destination {
+    /// What the slot at this address holds.
+    Slot(u64),
+    /// This address.
+    Place(u64),
+}
+
+/// Detours of an architecture whose branches do not reach all of a large image.
+#[derive(Debug)]
+pub struct DetourFacts {
+    /// As long as the code takes no more bytes than this, every call reaches every function.
+    pub reach: u64,
+    /// Size of a veneer in bytes.
+    pub veneer_size: usize,
+    /// Size of a hop in bytes.
+    pub hop_size: usize,
+    /// Alignment of both.
+    pub alignment: u64,
+    write: fn(Detour, &mut [u8], u64, Destination) -> Option<()>,
+}
+
+impl DetourFacts {
+    /// Size of a detour in bytes.
+    #[must_use]
+    pub fn size(&self, detour: Detour) -> usize {
+        match detour {
+            Detour::Veneer => self.veneer_size,
+            Detour::Hop => self.hop_size,
+        }
+    }
+
+    /// Writes the code of a detour that stands at `address`; none where it does not reach its destination.
+    #[must_use]
+    pub fn write(
+        &self,
+        detour: Detour,
+        bytes: &mut [u8],
+        address: u64,
+        destination: Destination,
+    ) -> Option<()> {
+        (self.write)(detour, bytes, address, destination)
+    }
+}
+
 /// What an architecture is to everything that does not care which it is.
 struct ArchFacts {
     kinds: &'static [KindFacts],
@@ -101,6 +163,7 @@ struct ArchFacts {
     write_plt_entry: fn(&mut [u8], PltEntry) -> Result<()>,
     implicit_addend: fn(EdgeKind, &[u8]) -> Option<i64>,
     fragment_frame: (&'static [u8], &'static [u8]),
+    detours: Option<&'static DetourFacts>,
 }
 
 /// The facts of an architecture. This and [`fix_up`] are all that dispatches.
@@ -166,6 +229,12 @@ pub fn implicit_addend(
 #[must_use]
 pub fn fragment_frame(architecture: Architecture) -> (&'static [u8], &'static [u8]) {
     facts(architecture).fragment_frame
+}
+
+/// The detours of an architecture; none where branches reach all of an image or go through its PLT.
+#[must_use]
+pub fn detours(architecture: Architecture) -> Option<&'static DetourFacts> {
+    facts(architecture).detours
 }
 
 /// Applies `edges`, which must all lie in the site.

@@ -1,6 +1,7 @@
 //! Edges: fixups at an offset of a block, to a target symbol.
 
 use super::SymbolId;
+use bitflags::bitflags;
 use object::LittleEndian;
 use object::elf::Rela64;
 
@@ -47,6 +48,17 @@ pub enum Request {
     ThreadLocal,
 }
 
+bitflags! {
+    /// What an edge kind's field demands of where all of an image lies.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+    pub struct Demands: u8 {
+        /// The low 2 GiB: the field holds an absolute address of 32 bits or less.
+        const LOW = 1;
+        /// As close together as it can: the field reaches data in some MiB around only.
+        const CLOSE = 2;
+    }
+}
+
 /// The constant facts of one edge kind.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct KindFacts {
@@ -64,8 +76,8 @@ pub struct KindFacts {
     pub max: i64,
     /// Whether the fixup's own address is subtracted.
     pub pc_relative: bool,
-    /// Whether the field holds an absolute address of 32 bits or less, which only memory below 2 GiB satisfies.
-    pub low_address: bool,
+    /// What the field demands of where all of the image lies.
+    pub demands: Demands,
     /// What must exist before it can be fixed up.
     pub request: Request,
 }

@@ -2,8 +2,8 @@
 
 use super::edge::EdgeRun;
 use super::{
-    Architecture, BlockId, Edge, EdgeKind, KindFacts, Lifetime, LinkGraph, Linkage, NewBlock, NewSymbol,
-    Permissions, Rela, Request, Scope, Section, SectionFlags, SymbolFlags, SymbolId,
+    Architecture, BlockId, Demands, Edge, EdgeKind, KindFacts, Lifetime, LinkGraph, Linkage, NewBlock,
+    NewSymbol, Permissions, Rela, Request, Scope, Section, SectionFlags, SymbolFlags, SymbolId,
 };
 use crate::base::ExecutorAddr;
 use object::{I64, LittleEndian, U64};
@@ -21,8 +21,8 @@ const fn kind(name: &'static str, width: u8) -> KindFacts {
     let request = if width == 0 { Request::Nothing } else { Request::Address };
     let (min, max) = (i64::MIN, i64::MAX);
     let expression = "S + A";
-    let (pc_relative, low_address) = (false, false);
-    KindFacts { name, expression, width, alignment: 1, min, max, pc_relative, low_address, request }
+    let (pc_relative, demands) = (false, Demands::empty());
+    KindFacts { name, expression, width, alignment: 1, min, max, pc_relative, demands, request }
 }
 
 pub(super) fn empty_graph() -> LinkGraph<'static> {

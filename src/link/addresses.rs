@@ -4,9 +4,10 @@ use super::entries::{Entries, EntryOwner};
 use super::externals::External;
 use super::globals::{GlobalId, Globals, SymbolRef};
 use super::image::{Image, SLOT};
+use super::islands::{self, Islands};
 use super::layout::MERGED;
 use super::merging::Merging;
-use crate::arch::{self, Targets};
+use crate::arch::{self, Detour, Targets};
 use crate::graph::symbol::NO_GLOBAL;
 use crate::graph::{LinkGraph, Symbol, SymbolFlags, SymbolId, SymbolKind};
 use std::collections::HashMap;
@@ -21,6 +22,7 @@ pub(crate) struct Addresses<'a, 'data> {
     pub(crate) entries: &'a Entries,
     pub(crate) image: &'a Image<'data>,
     pub(crate) merging: &'a Merging<'data>,
+    pub(crate) islands: &'a Islands,
     /// The address of each name.
     pub(crate) of_global: Vec<u64>,
     pub(crate) got_base: u64,
@@ -36,6 +38,7 @@ impl<'a, 'data> Addresses<'a, 'data> {
         entries: &'a Entries,
         image: &'a Image<'data>,
         merging: &'a Merging<'data>,
+        islands: &'a Islands,
     ) -> Self {
         let image_graph = &graphs[image.index as usize];
         let mut addresses = Self {
@@ -45,6 +48,7 @@ impl<'a, 'data> Addresses<'a, 'data> {
             entries,
             image,
             merging,
+            islands,
             of_global: Vec::new(),
             got_base: image_graph.blocks[image.got.index()].address.0,
             plt_base: image.plt.map_or(0, |block| image_graph.blocks[block.index()].address.0),
@@ -119,13 +123,28 @@ impl<'a, 'data> Addresses<'a, 'data> {
     }
 
     fn plt_address(&self, owner: EntryOwner) -> Option<u64> {
-        let entry = match owner {
-            EntryOwner::Global(id) => self.entries.of_global(id),
+        self.plt_position(owner).map(|position| self.plt_entry_address(position))
+    }
+
+    /// The position of the PLT entry of an entry's owner.
+    pub(crate) fn plt_position(&self, owner: EntryOwner) -> Option<u32> {
+        match owner {
+            EntryOwner::Global(id) => self.entries.of_global(id).plt,
             EntryOwner::Local(at) => {
-                self.entries.of_symbol(at.graph, &self.graphs[at.graph as usize], SymbolId(at.symbol))
+                let graph = &self.graphs[at.graph as usize];
+                self.entries.of_symbol(at.graph, graph, SymbolId(at.symbol)).plt
             }
-        };
-        Some(self.plt_base + u64::from(entry.plt?) * self.plt_entry_size)
+        }
+    }
+
+    /// The name of an entry's owner, for people.
+    pub(crate) fn display(&self, owner: EntryOwner) -> String {
+        match owner {
+            EntryOwner::Global(id) => String::from_utf8_lossy(self.globals.name(id)).into_owned(),
+            EntryOwner::Local(at) => {
+                self.graphs[at.graph as usize].display_symbol(SymbolId(at.symbol)).into_owned()
+            }
+        }
     }
 
     /// The address of every symbol of one graph, into a buffer that is used again. Section symbols of merged sections
@@ -201,6 +220,10 @@ impl Targets for GraphTargets<'_, '_> {
     fn plt_entry(&self, target: SymbolId) -> Option<u64> {
         let entry = self.addresses.entries.of_symbol(self.index, self.graph, target);
         entry.plt.map(|position| self.addresses.plt_entry_address(position))
+    }
+
+    fn detour(&self, detour: Detour, target: SymbolId, addend: i64, from: u64) -> Option<u64> {
+        self.addresses.islands.nearest(detour, islands::owner(self, target.0), addend, from)
     }
 
     fn size(&self, target: SymbolId) -> u64 {

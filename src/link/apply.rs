@@ -2,6 +2,7 @@
 
 use super::addresses::{Addresses, GraphTargets};
 use super::groups::class_of;
+use super::islands::CODE;
 use super::layout::{Layout, MERGED, regular_index};
 use super::liveness::Liveness;
 use super::mark::GraphFrames;
@@ -49,7 +50,7 @@ impl<'a, 'data> Applying<'a, 'data> {
                 continue;
             }
             let group = regular_index(class, false);
-            let base = self.chunk_address(index, group);
+            let base = self.layout.chunk_address(index, group);
             let start = block.address.0.wrapping_sub(base) as usize;
             let bytes = memory
                 .chunk(group)
@@ -61,13 +62,10 @@ impl<'a, 'data> Applying<'a, 'data> {
                 None => return Err(short_memory(graph, id)),
             }
         }
-        Ok(())
-    }
-
-    fn chunk_address(&self, index: u32, group: usize) -> u64 {
-        let segment = self.layout.segments.iter().find(|segment| segment.class as usize * 2 == group);
-        let base = segment.map_or(0, |segment| segment.address.0);
-        base.wrapping_add(self.layout.chunks[index as usize][group].offset)
+        match memory.chunk(CODE) {
+            Some(chunk) => self.addresses.islands.write(index, chunk, self.addresses),
+            None => Ok(()),
+        }
     }
 
     #[expect(clippy::too_many_arguments, reason = "the parts of one fixup site")]

@@ -11,7 +11,6 @@ use super::frames::{add_fragment_frames, add_frame_terminator, plan_frames};
 use super::globals::{GlobalId, Globals, ObjectWins, seen};
 use super::harness::settle_locals;
 use super::image::Image;
-use super::layout;
 use super::linked::Linked;
 use super::linker_symbols::{define_linker_symbols, set_linker_symbols};
 use super::liveness::Liveness;
@@ -19,15 +18,16 @@ use super::mark::{self, Extent, GraphFrames, Marks, Roots, need};
 use super::memory::divide;
 use super::merging::Merging;
 use super::naming::{bind_versions, check_duplicates, define_aliases, intern_new_names};
+use super::placing::Placing;
 use super::plugin::Plugin;
 use super::resolver::Resolver;
 use super::stats::{LinkStats, Stopwatch};
 use super::tables::write_tables;
 use crate::alloc::{InFlightAllocation, LayoutRequest, MemoryManager, Placement};
-use crate::arch::FixupCounts;
+use crate::arch::{self, FixupCounts};
 use crate::base::{ExecutorAddr, Result};
 use crate::formats::{BuildOptions, Object, Resolution, Scratch};
-use crate::graph::{Architecture, BlockId, LinkGraph, SectionFlags, SymbolFlags};
+use crate::graph::{Architecture, BlockId, Demands, LinkGraph, SectionFlags, SymbolFlags};
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::atomic::Ordering::Relaxed;
@@ -137,9 +137,9 @@ pub fn link<'data>(
     watch.lap("resolve");
 
     // From here on every block exists: GOT, PLT, copies, merged strings, header.
-    let Marks { live, needs, local_needs, low, edge_count } = marks;
+    let Marks { live, needs, local_needs, demands, short_branches, edge_count } = marks;
     let mut needs: Vec<u8> = needs.into_iter().map(|needs| needs.load(Relaxed)).collect();
-    let near = if low { Placement::Low } else { Placement::Near };
+    let near = placement(demands);
     let reaches = |address| context.manager.reaches(near, address);
     place_near(&mut image, &globals, &externals, &mut needs, reaches);
     let entries = Entries::new(&needs, local_needs);
@@ -153,22 +153,36 @@ pub fn link<'data>(
     watch.lap("tables");
 
     // From here on every address is fixed.
-    let mut layout =
-        layout::lay_out(&mut graphs, &live, &frames, &plans, &image, context.manager.granularity())?;
+    let placing = Placing {
+        live: &live,
+        frames: &frames,
+        plans: &plans,
+        image: &image,
+        globals: &globals,
+        externals: &externals,
+        entries: &entries,
+        merging: &merging,
+        granularity: context.manager.granularity(),
+        short_branches: &short_branches,
+    };
+    let (mut layout, mut islands) = placing.lay_out(&mut graphs)?;
     let requests = layout.requests(near);
     let mut allocation = context.manager.allocate(&LayoutRequest { name: "image", segments: &requests })?;
     layout.set_addresses(allocation.segments(), &mut graphs, &live)?;
+    if let Some(detours) = arch::detours(architecture) {
+        islands.set_addresses(detours, &layout);
+    }
     set_linker_symbols(&image, &globals, &mut graphs, &layout);
     watch.lap("layout");
     for graph in &mut graphs {
         run_plugins(context, |plugin| plugin.pre_fixup(graph))?;
     }
     verify(&graphs)?;
-    write_tables(&image, &mut graphs, &globals, &externals, &entries, &merging, &layout)?;
+    write_tables(&image, &mut graphs, &globals, &externals, &entries, &merging, &islands, &layout)?;
     watch.lap("write tables");
 
     // From here on working memory holds the image, fixed up.
-    let addresses = Addresses::new(&graphs, &globals, &externals, &entries, &image, &merging);
+    let addresses = Addresses::new(&graphs, &globals, &externals, &entries, &image, &merging, &islands);
     watch.lap("addresses");
     let applying =
         Applying { addresses: &addresses, layout: &layout, live: &live, frames: &frames, plans: &plans };
@@ -226,6 +240,17 @@ fn build<'data>(
         graphs.push(object.build(resolution, build_options, scratch)?);
     }
     Ok(graphs)
+}
+
+/// Where a batch with these demands lies.
+fn placement(demands: Demands) -> Placement {
+    if demands.contains(Demands::LOW) {
+        Placement::Low
+    } else if demands.contains(Demands::CLOSE) {
+        Placement::Close
+    } else {
+        Placement::Near
+    }
 }
 
 pub(super) fn run_plugins(

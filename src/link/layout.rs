@@ -6,6 +6,7 @@
 
 use super::groups::{GroupKind, SegmentClass, class_of, special_group};
 use super::image::Image;
+use super::islands::{CODE, Island, Islands};
 use super::liveness::Liveness;
 use super::mark::GraphFrames;
 use crate::alloc::{Granularity, Placement, SegmentPlacement, SegmentRequest};
@@ -24,6 +25,16 @@ pub(crate) struct Chunk {
     pub(crate) offset: u64,
     pub(crate) size: u64,
     alignment_log2: u8,
+}
+
+impl Chunk {
+    /// Makes room for so many bytes, at an offset that is `remainder` modulo 2 to the power of `alignment_log2`.
+    fn place(&mut self, size: u64, alignment_log2: u8, remainder: u64) -> Result<u64> {
+        let offset = align(self.size, 1 << alignment_log2, remainder).ok_or_else(too_large)?;
+        self.size = offset.checked_add(size).ok_or_else(too_large)?;
+        self.alignment_log2 = self.alignment_log2.max(alignment_log2);
+        Ok(offset)
+    }
 }
 
 /// A block whose place the batch decides.
@@ -79,6 +90,9 @@ pub(crate) const MERGED: ExecutorAddr = ExecutorAddr(u64::MAX);
 
 const POINTER: u64 = 8;
 
+/// Of instructions, as a power of two.
+const ISLAND_ALIGNMENT: u8 = 2;
+
 /// Zero-filled sections with bounds stand among those with content, up to this size.
 const MAX_BOUNDED: u64 = 16 << 20;
 
@@ -94,11 +108,12 @@ pub(crate) fn lay_out(
     frames: &[GraphFrames],
     plans: &[Vec<EhFramePlan>],
     image: &Image<'_>,
+    islands: &mut Islands,
     granularity: Granularity,
 ) -> Result<Layout> {
     let mut layout = Layout { names: bounded_names(graphs), granularity, ..Layout::default() };
     for (index, graph) in (0u32..).zip(graphs.iter_mut()) {
-        let chunks = layout.place_graph(index, graph, live, image)?;
+        let chunks = layout.place_graph(index, graph, live, image, islands.of_graph_mut(index))?;
         layout.chunks.push(chunks);
     }
     layout.size_frames(frames, plans);
@@ -130,8 +145,10 @@ impl Layout {
         graph: &mut LinkGraph<'_>,
         live: &Liveness,
         image: &Image<'_>,
+        islands: &mut [Island],
     ) -> Result<[Chunk; REGULAR]> {
         let mut chunks = [Chunk::default(); REGULAR];
+        let mut islands = islands.iter_mut().peekable();
         for position in 0..graph.blocks.len() {
             let id = BlockId(position as u32);
             let block = &graph.blocks[position];
@@ -162,13 +179,19 @@ impl Layout {
                 });
                 continue;
             }
-            let chunk = &mut chunks[regular_index(class, zero_fill)];
+            let group = regular_index(class, zero_fill);
+            let chunk = &mut chunks[group];
+            if group == CODE {
+                while let Some(island) = islands.next_if(|island| island.before() <= id.0) {
+                    island.offset = chunk.place(island.size, ISLAND_ALIGNMENT, 0)?;
+                }
+            }
             let block = &mut graph.blocks[position];
-            let offset =
-                align(chunk.size, block.alignment(), block.alignment_offset()).ok_or_else(too_large)?;
-            block.address = ExecutorAddr(offset);
-            chunk.size = offset.checked_add(block.size).ok_or_else(too_large)?;
-            chunk.alignment_log2 = chunk.alignment_log2.max(block.alignment_log2);
+            let (alignment, remainder) = (block.alignment_log2, block.alignment_offset());
+            block.address = ExecutorAddr(chunk.place(block.size, alignment, remainder)?);
+        }
+        for island in islands {
+            island.offset = chunks[CODE].place(island.size, ISLAND_ALIGNMENT, 0)?;
         }
         Ok(chunks)
     }
@@ -316,6 +339,29 @@ impl Layout {
             }
         }
         self.segments.iter().map(|segment| request(segment, near)).collect()
+    }
+
+    /// The address of a graph's chunk.
+    pub(crate) fn chunk_address(&self, graph: u32, group: usize) -> u64 {
+        let segment = self.segments.iter().find(|segment| segment.class as usize * 2 == group & !1);
+        let base = segment.map_or(0, |segment| segment.address.0);
+        base.wrapping_add(self.chunks[graph as usize][group].offset)
+    }
+
+    /// The addresses of a graph's chunk, if it is not empty.
+    pub(crate) fn chunk_range(&self, graph: u32, group: usize) -> Option<AddrRange> {
+        let size = self.chunks.get(graph as usize)?[group].size;
+        (size > 0).then(|| AddrRange::from_size(ExecutorAddr(self.chunk_address(graph, group)), size))
+    }
+
+    /// Addresses beyond those of any process, where segments do not reach each other.
+    pub(crate) fn pretended(&self) -> Vec<SegmentPlacement> {
+        let size = |segment: &Segment| segment.content_size + segment.zero_fill_size;
+        let place = |(number, segment): (u64, &Segment)| SegmentPlacement {
+            address: ExecutorAddr((1 << 62) + (number << 52)),
+            size: size(segment),
+        };
+        (0..).zip(&self.segments).map(place).collect()
     }
 
     /// Makes all addresses final. Empty chunks' blocks (of size zero) get the address of their chunk all the same.

@@ -7,7 +7,7 @@ use crate::arch;
 use crate::base::{Error, Result};
 use crate::graph::symbol::NO_GLOBAL;
 use crate::graph::{
-    Block, BlockId, Edge, EdgeKind, KindFacts, Lifetime, LinkGraph, Request, Scope, SectionFlags,
+    Block, BlockId, Demands, Edge, EdgeKind, KindFacts, Lifetime, LinkGraph, Request, Scope, SectionFlags,
     SectionRole, SymbolFlags, SymbolId, SymbolKind,
 };
 use crate::passes::bounds::{self, LinkerSymbol};
@@ -60,8 +60,10 @@ pub(crate) struct Marks {
     pub(crate) needs: Vec<AtomicU8>,
     /// Bits of [`need`] of symbols without a global name; repeated.
     pub(crate) local_needs: Vec<(SymbolRef, u8)>,
-    /// Whether some live edge holds an absolute address of 32 bits or less.
-    pub(crate) low: bool,
+    /// What live edges demand of where the batch lies.
+    pub(crate) demands: Demands,
+    /// Blocks with a branch of short reach to another block, or out of the batch; repeated.
+    pub(crate) short_branches: Vec<(u32, BlockId)>,
     /// How many edges were looked at.
     pub(crate) edge_count: u64,
 }
@@ -102,7 +104,8 @@ pub(crate) fn mark(
         live: Liveness::new(graphs),
         needs,
         local_needs: Vec::new(),
-        low: false,
+        demands: Demands::empty(),
+        short_branches: Vec::new(),
         edge_count: 0,
         pending: Vec::new(),
         named: named_sections(graphs),
@@ -111,8 +114,8 @@ pub(crate) fn mark(
     while let Some((graph, block)) = walk.pending.pop() {
         walk.visit(graph, block)?;
     }
-    let Walk { live, needs, local_needs, low, edge_count, .. } = walk;
-    Ok(Marks { live, needs, local_needs, low, edge_count })
+    let Walk { live, needs, local_needs, demands, short_branches, edge_count, .. } = walk;
+    Ok(Marks { live, needs, local_needs, demands, short_branches, edge_count })
 }
 
 /// The blocks of sections that `__start_NAME` and `__stop_NAME` can bound, by name.
@@ -141,7 +144,8 @@ struct Walk<'a, 'data> {
     live: Liveness,
     needs: Vec<AtomicU8>,
     local_needs: Vec<(SymbolRef, u8)>,
-    low: bool,
+    demands: Demands,
+    short_branches: Vec<(u32, BlockId)>,
     edge_count: u64,
     pending: Vec<(u32, BlockId)>,
     named: Vec<(&'a [u8], u32, BlockId)>,
@@ -250,16 +254,19 @@ impl<'a> Walk<'a, '_> {
             Some(target) => target,
             None => return Err(bad_target(graph, id, edge)),
         };
-        self.low |= facts.low_address;
+        self.demands |= facts.demands;
         let needs = match target {
             Target::Block { graph: home, block, indirect } => {
                 self.push(home, block);
                 let plain = !indirect
                     && self.extent == Extent::Near
-                    && !matches!(facts.request, Request::Got | Request::RelaxableGot);
+                    && !matches!(facts.request, Request::Got | Request::RelaxableGot | Request::ShortBranch);
                 if plain {
                     0
                 } else {
+                    if (home, block) != (index, id) {
+                        self.note_short_branch(index, id, facts.request);
+                    }
                     let far = self.is_far(home, block);
                     needs_inside(graph, edge, facts.request, indirect, far, content)
                 }
@@ -268,7 +275,10 @@ impl<'a> Walk<'a, '_> {
                 let far = self.extent != Extent::Near;
                 needs_inside(graph, edge, facts.request, false, far, content)
             }
-            Target::Outside => needs_outside(facts.request),
+            Target::Outside => {
+                self.note_short_branch(index, id, facts.request);
+                needs_outside(facts.request)
+            }
             // Without a symbol the address is zero, and needs an entry to be loaded from all the same.
             Target::None => needs_outside(facts.request) & need::GOT,
         };
@@ -346,6 +356,12 @@ impl<'a> Walk<'a, '_> {
                 let section = graph.blocks[block.index()].section;
                 graph.sections[section.index()].flags.contains(SectionFlags::LARGE)
             }
+        }
+    }
+
+    fn note_short_branch(&mut self, index: u32, block: BlockId, request: Request) {
+        if request == Request::ShortBranch && self.short_branches.last() != Some(&(index, block)) {
+            self.short_branches.push((index, block));
         }
     }
 

@@ -5,6 +5,7 @@ use super::entries::Entries;
 use super::externals::External;
 use super::globals::{GlobalId, Globals};
 use super::image::{Image, SLOT};
+use super::islands::Islands;
 use super::layout::{self, Layout};
 use super::merging::Merging;
 use crate::arch::{self, PltEntry};
@@ -21,11 +22,12 @@ pub(super) fn write_tables(
     externals: &HashMap<GlobalId, External>,
     entries: &Entries,
     merging: &Merging<'_>,
+    islands: &Islands,
     layout: &Layout,
 ) -> Result<()> {
     let mut contents: Vec<(BlockId, Vec<u8>)> = Vec::new();
     {
-        let addresses = Addresses::new(graphs, globals, externals, entries, image, merging);
+        let addresses = Addresses::new(graphs, globals, externals, entries, image, merging, islands);
         let mut got: Vec<u8> =
             entries.got.iter().flat_map(|owner| addresses.address(*owner).to_le_bytes()).collect();
         got.resize(graphs[image.index as usize].blocks[image.got.index()].size as usize, 0);

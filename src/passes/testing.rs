@@ -23,7 +23,7 @@ const fn facts(name: &'static str, width: u8) -> KindFacts {
         min: i64::MIN,
         max: i64::MAX,
         pc_relative: false,
-        low_address: false,
+        demands: Demands::empty(),
         request: Request::Address,
     }
 }

@@ -18,7 +18,7 @@ use super::insn::{NOP, Register, page, value_of, with_value, word};
 use super::kinds::*;
 use super::relax::Pairs;
 use crate::arch::fault::{Failure, Fault, Misfit};
-use crate::arch::{FixupCounts, Site, Targets, put};
+use crate::arch::{Detour, FixupCounts, Site, Targets, put};
 use crate::base::Result;
 use crate::graph::{BlockId, Edge, EdgeKind, Edges, Lifetime, LinkGraph, SymbolId};
 
@@ -137,13 +137,25 @@ impl<T: Targets> Fixer<'_, T> {
         }
         let field = self.field(edge);
         let value = address.wrapping_add_signed(addend).wrapping_sub(field);
-        let is_near = BRANCH_REACH.contains(&value.cast_signed());
-        let entry = self.targets.plt_entry(target).filter(|_| addend == 0 && !is_near);
-        match entry {
+        let distance = |place: &u64| place.wrapping_sub(field).cast_signed();
+        let entry = self.targets.plt_entry(target).filter(|_| addend == 0);
+        match entry.filter(|entry| BRANCH_REACH.contains(&distance(entry))) {
+            _ if BRANCH_REACH.contains(&value.cast_signed()) => self.store(edge, address, value),
             Some(entry) => {
                 self.counts.plt_calls += 1;
                 self.store(edge, entry, entry.wrapping_sub(field))
             }
+            None => self.detour(Detour::Veneer, edge, address, value),
+        }
+    }
+
+    /// A branch to `address`, for which `value` does not fit: by a detour, if there is one in reach.
+    fn detour(&mut self, detour: Detour, edge: Edge, address: u64, value: u64) -> Result<(), Failure> {
+        let (facts, field) = (facts(edge.kind), self.field(edge));
+        let place = self.targets.detour(detour, edge.target, edge.addend, field);
+        let distance = place.map(|place| place.wrapping_sub(field));
+        match distance.filter(|distance| (facts.min..=facts.max).contains(&distance.cast_signed())) {
+            Some(distance) => self.store(edge, address, distance),
             None => self.store(edge, address, value),
         }
     }
@@ -165,6 +177,14 @@ impl<T: Targets> Fixer<'_, T> {
             PLT32 => return self.data_branch(edge).map(|()| Applied::One),
             TSTBR14 | CONDBR19 if self.targets.is_absent(target) => {
                 return self.replace(edge, NOP).map(|()| Applied::One);
+            }
+            TSTBR14 | CONDBR19 => {
+                let (target, sum) = self.sum(edge);
+                let (value, facts) = (sum.wrapping_sub(field), facts(kind));
+                if !(facts.min..=facts.max).contains(&value.cast_signed()) {
+                    return self.detour(Detour::Hop, edge, target, value).map(|()| Applied::One);
+                }
+                (target, value)
             }
             ADR_PREL_PG_HI21 | ADR_PREL_LO21 if self.targets.is_absent(target) => {
                 return self.move_null(edge).map(|()| Applied::One);

@@ -20,7 +20,7 @@
 //! refused by name.
 
 use crate::arch::numbered_kinds;
-use crate::graph::{EdgeKind, KindFacts, Request};
+use crate::graph::{Demands, EdgeKind, KindFacts, Request};
 
 numbered_kinds! {
     /// Facts and field of every kind, indexed by it.
@@ -103,9 +103,9 @@ numbered_kinds! {
     MOVW_GOTOFF_G3: kind("MOVW_GOTOFF_G3", "G(GDAT(S + A)) - GOT : bits 63:48", signed_wide(3), Request::Got);
 
     /// `S + A - P : bits 20:2 of i21`
-    LD_PREL_LO19: pc_relative(kind("LD_PREL_LO19", "S + A - P : bits 20:2 of i21", LITERAL, Request::NearAddress));
+    LD_PREL_LO19: close(pc_relative(kind("LD_PREL_LO19", "S + A - P : bits 20:2 of i21", LITERAL, Request::NearAddress)));
     /// `S + A - P : i21`
-    ADR_PREL_LO21: pc_relative(kind("ADR_PREL_LO21", "S + A - P : i21", ADR, Request::NearAddress));
+    ADR_PREL_LO21: close(pc_relative(kind("ADR_PREL_LO21", "S + A - P : i21", ADR, Request::NearAddress)));
     /// `Page(S + A) - Page(P) : bits 32:12 of i33`
     ADR_PREL_PG_HI21: pc_relative(kind("ADR_PREL_PG_HI21", "Page(S + A) - Page(P) : bits 32:12 of i33", PAGE, Request::NearAddress));
     /// `Page(S + A) - Page(P) : bits 32:12`
@@ -133,7 +133,7 @@ numbered_kinds! {
     CALL26: pc_relative(kind("CALL26", "L + A - P : bits 27:2 of i28", BRANCH26, Request::Call));
 
     /// `G(GDAT(S + A)) - P : bits 20:2 of i21`
-    GOT_LD_PREL19: pc_relative(kind("GOT_LD_PREL19", "G(GDAT(S + A)) - P : bits 20:2 of i21", LITERAL, Request::Got));
+    GOT_LD_PREL19: close(pc_relative(kind("GOT_LD_PREL19", "G(GDAT(S + A)) - P : bits 20:2 of i21", LITERAL, Request::Got)));
     /// `G(GDAT(S + A)) - GOT : bits 14:3 of u15`
     LD64_GOTOFF_LO15: kind("LD64_GOTOFF_LO15", "G(GDAT(S + A)) - GOT : bits 14:3 of u15", OFFSET15, Request::Got);
     /// `Page(G(GDAT(S + A))) - Page(P) : bits 32:12 of i33`
@@ -456,7 +456,7 @@ const fn kind(name: &'static str, expression: &'static str, field: Field, reques
         min,
         max,
         pc_relative: false,
-        low_address: false,
+        demands: Demands::empty(),
         request,
     };
     Kind { facts, form }
@@ -467,8 +467,14 @@ const fn pc_relative(mut kind: Kind) -> Kind {
     kind
 }
 
+/// For fields of the tiny code model, where all of a program is within 1 MiB.
+const fn close(mut kind: Kind) -> Kind {
+    kind.facts.demands = Demands::CLOSE;
+    kind
+}
+
 const fn low_address(mut kind: Kind) -> Kind {
-    kind.facts.low_address = true;
+    kind.facts.demands = Demands::LOW;
     kind
 }
 

@@ -1,5 +1,6 @@
 //! AArch64 (LP64, little-endian), after "ELF for the Arm 64-bit Architecture (AArch64)".
 
+mod detour;
 mod errors;
 mod fixup;
 mod insn;
@@ -23,6 +24,7 @@ pub(super) static FACTS: ArchFacts = ArchFacts {
     write_plt_entry: plt::write_plt_entry,
     implicit_addend: fixup::implicit_addend,
     fragment_frame: (&ENTER_FRAGMENTS, &LEAVE_FRAGMENTS),
+    detours: Some(&detour::FACTS),
 };
 
 /// `bti c; stp x29, x30, [sp, #-16]!; mov x29, sp`.

@@ -1,8 +1,7 @@
-//! PLT entries and veneers: code that goes on to a function which a branch cannot reach.
+//! PLT entries: code that goes on to a function outside of the image.
 //!
-//! A PLT entry jumps through a slot of the GOT, which is written once the function's address is known. A veneer goes to a
-//! place of the image itself. Both use the registers that the ABI document ("Call and Jump relocations") leaves to them,
-//! IP0 and IP1 (`x16`, `x17`). Where the objects are built for branch target identification, a PLT entry begins with
+//! An entry jumps through a slot of the GOT, which is written once the function's address is known. It uses the registers
+//! that the ABI document ("Call and Jump relocations") leaves to such code, IP0 and IP1 (`x16`, `x17`). Where the objects are built for branch target identification, a PLT entry begins with
 //! `bti c`, since its address can be taken; `br` through `x16` or `x17` may land on a `bti c` itself.
 
 use super::insn::{BTI_C, NOP, Register, page};
@@ -17,20 +16,23 @@ const REACH: std::ops::Range<i64> = -1 << 32..1 << 32;
 /// Writes the code of `entry` to `bytes`.
 pub(super) fn write_plt_entry(bytes: &mut [u8], entry: PltEntry) -> Result<()> {
     let PltEntry { address, slot, landing_pad } = entry;
-    let jump = |at: u64| {
-        let distance = page(slot).wrapping_sub(page(at)).cast_signed();
-        let (ip0, ip1) = (Register::IP0, Register::IP1);
-        REACH.contains(&distance).then(|| [ip0.adrp(distance), ip1.load(ip0, slot), ip1.branch()])
-    };
     let words = if landing_pad {
-        jump(address.wrapping_add(4)).map(|[adrp, ldr, br]| [BTI_C, adrp, ldr, br])
+        jump_through(address.wrapping_add(4), slot).map(|[adrp, ldr, br]| [BTI_C, adrp, ldr, br])
     } else {
-        jump(address).map(|[adrp, ldr, br]| [adrp, ldr, br, NOP])
+        jump_through(address, slot).map(|[adrp, ldr, br]| [adrp, ldr, br, NOP])
     };
     let Some(words) = words.filter(|_| slot.is_multiple_of(8)) else {
         return Err(out_of_reach(address, slot));
     };
     store(bytes, words)
+}
+
+/// `adrp x16, slot; ldr x17, [x16, :lo12:slot]; br x17`, at `address`.
+pub(super) fn jump_through(address: u64, slot: u64) -> Option<[u32; 3]> {
+    let distance = page(slot).wrapping_sub(page(address)).cast_signed();
+    let (ip0, ip1) = (Register::IP0, Register::IP1);
+    let reaches = REACH.contains(&distance) && slot.is_multiple_of(8);
+    reaches.then(|| [ip0.adrp(distance), ip1.load(ip0, slot), ip1.branch()])
 }
 
 fn store(bytes: &mut [u8], words: [u32; 4]) -> Result<()> {

@@ -17,7 +17,7 @@
 //! place in a relocatable object for LP64, and none here.
 
 use crate::arch::numbered_kinds;
-use crate::graph::{EdgeKind, KindFacts, Request};
+use crate::graph::{Demands, EdgeKind, KindFacts, Request};
 
 numbered_kinds! {
     /// The facts of every kind, indexed by it.
@@ -161,7 +161,7 @@ const fn kind(name: &'static str, expression: &'static str, field: Field, reques
         min,
         max,
         pc_relative: false,
-        low_address: false,
+        demands: Demands::empty(),
         request,
     }
 }
@@ -184,7 +184,7 @@ const fn pc_relative(mut facts: KindFacts) -> KindFacts {
 }
 
 const fn low_address(mut facts: KindFacts) -> KindFacts {
-    facts.low_address = true;
+    facts.demands = Demands::LOW;
     facts
 }
 

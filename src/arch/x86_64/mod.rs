@@ -24,6 +24,7 @@ pub(super) static FACTS: ArchFacts = ArchFacts {
     write_plt_entry: write_plt_entry_to_slice,
     implicit_addend,
     fragment_frame: (&ENTER_FRAGMENTS, &LEAVE_FRAGMENTS),
+    detours: None,
 };
 
 /// `sub $8, %rsp`: a call leaves the stack 8 bytes off its alignment.

@@ -204,3 +204,112 @@ pub(crate) static KINDS_BY_NUMBER: [EdgeKind; COUNT] = {
     }
     kinds
 };
+
+#[cfg(test)]
+mod comparison;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::Request;
+    use object::elf;
+
+    /// The numbers and names of crate `object`.
+    macro_rules! numbered {
+        ($($constant:ident)*) => { [$((elf::$constant.0, &stringify!($constant)["R_AARCH64_".len()..])),*] };
+    }
+
+    /// The ABI document calls these by longer names.
+    const LONGER: [(&str, &str); 3] =
+        [("TLS_DTPMOD", "TLS_DTPMOD64"), ("TLS_DTPREL", "TLS_DTPREL64"), ("TLS_TPREL", "TLS_TPREL64")];
+
+    #[test]
+    fn numbers_lead_to_the_kinds_of_their_names() {
+        let numbered = numbered! {
+            R_AARCH64_NONE R_AARCH64_ABS64 R_AARCH64_ABS32 R_AARCH64_ABS16 R_AARCH64_PREL64 R_AARCH64_PREL32
+            R_AARCH64_PREL16 R_AARCH64_MOVW_UABS_G0 R_AARCH64_MOVW_UABS_G0_NC R_AARCH64_MOVW_UABS_G1
+            R_AARCH64_MOVW_UABS_G1_NC R_AARCH64_MOVW_UABS_G2 R_AARCH64_MOVW_UABS_G2_NC R_AARCH64_MOVW_UABS_G3
+            R_AARCH64_MOVW_SABS_G0 R_AARCH64_MOVW_SABS_G1 R_AARCH64_MOVW_SABS_G2 R_AARCH64_LD_PREL_LO19
+            R_AARCH64_ADR_PREL_LO21 R_AARCH64_ADR_PREL_PG_HI21 R_AARCH64_ADR_PREL_PG_HI21_NC
+            R_AARCH64_ADD_ABS_LO12_NC R_AARCH64_LDST8_ABS_LO12_NC R_AARCH64_TSTBR14 R_AARCH64_CONDBR19
+            R_AARCH64_JUMP26 R_AARCH64_CALL26 R_AARCH64_LDST16_ABS_LO12_NC R_AARCH64_LDST32_ABS_LO12_NC
+            R_AARCH64_LDST64_ABS_LO12_NC R_AARCH64_MOVW_PREL_G0 R_AARCH64_MOVW_PREL_G0_NC R_AARCH64_MOVW_PREL_G1
+            R_AARCH64_MOVW_PREL_G1_NC R_AARCH64_MOVW_PREL_G2 R_AARCH64_MOVW_PREL_G2_NC R_AARCH64_MOVW_PREL_G3
+            R_AARCH64_LDST128_ABS_LO12_NC R_AARCH64_MOVW_GOTOFF_G0 R_AARCH64_MOVW_GOTOFF_G0_NC
+            R_AARCH64_MOVW_GOTOFF_G1 R_AARCH64_MOVW_GOTOFF_G1_NC R_AARCH64_MOVW_GOTOFF_G2
+            R_AARCH64_MOVW_GOTOFF_G2_NC R_AARCH64_MOVW_GOTOFF_G3 R_AARCH64_GOTREL64 R_AARCH64_GOTREL32
+            R_AARCH64_GOT_LD_PREL19 R_AARCH64_LD64_GOTOFF_LO15 R_AARCH64_ADR_GOT_PAGE R_AARCH64_LD64_GOT_LO12_NC
+            R_AARCH64_LD64_GOTPAGE_LO15 R_AARCH64_PLT32 R_AARCH64_GOTPCREL32 R_AARCH64_TLSGD_ADR_PREL21
+            R_AARCH64_TLSGD_ADR_PAGE21 R_AARCH64_TLSGD_ADD_LO12_NC R_AARCH64_TLSGD_MOVW_G1
+            R_AARCH64_TLSGD_MOVW_G0_NC R_AARCH64_TLSLD_ADR_PREL21 R_AARCH64_TLSLD_ADR_PAGE21
+            R_AARCH64_TLSLD_ADD_LO12_NC R_AARCH64_TLSLD_MOVW_G1 R_AARCH64_TLSLD_MOVW_G0_NC
+            R_AARCH64_TLSLD_LD_PREL19 R_AARCH64_TLSLD_MOVW_DTPREL_G2 R_AARCH64_TLSLD_MOVW_DTPREL_G1
+            R_AARCH64_TLSLD_MOVW_DTPREL_G1_NC R_AARCH64_TLSLD_MOVW_DTPREL_G0 R_AARCH64_TLSLD_MOVW_DTPREL_G0_NC
+            R_AARCH64_TLSLD_ADD_DTPREL_HI12 R_AARCH64_TLSLD_ADD_DTPREL_LO12 R_AARCH64_TLSLD_ADD_DTPREL_LO12_NC
+            R_AARCH64_TLSLD_LDST8_DTPREL_LO12 R_AARCH64_TLSLD_LDST8_DTPREL_LO12_NC
+            R_AARCH64_TLSLD_LDST16_DTPREL_LO12 R_AARCH64_TLSLD_LDST16_DTPREL_LO12_NC
+            R_AARCH64_TLSLD_LDST32_DTPREL_LO12 R_AARCH64_TLSLD_LDST32_DTPREL_LO12_NC
+            R_AARCH64_TLSLD_LDST64_DTPREL_LO12 R_AARCH64_TLSLD_LDST64_DTPREL_LO12_NC
+            R_AARCH64_TLSIE_MOVW_GOTTPREL_G1 R_AARCH64_TLSIE_MOVW_GOTTPREL_G0_NC
+            R_AARCH64_TLSIE_ADR_GOTTPREL_PAGE21 R_AARCH64_TLSIE_LD64_GOTTPREL_LO12_NC
+            R_AARCH64_TLSIE_LD_GOTTPREL_PREL19 R_AARCH64_TLSLE_MOVW_TPREL_G2 R_AARCH64_TLSLE_MOVW_TPREL_G1
+            R_AARCH64_TLSLE_MOVW_TPREL_G1_NC R_AARCH64_TLSLE_MOVW_TPREL_G0 R_AARCH64_TLSLE_MOVW_TPREL_G0_NC
+            R_AARCH64_TLSLE_ADD_TPREL_HI12 R_AARCH64_TLSLE_ADD_TPREL_LO12 R_AARCH64_TLSLE_ADD_TPREL_LO12_NC
+            R_AARCH64_TLSLE_LDST8_TPREL_LO12 R_AARCH64_TLSLE_LDST8_TPREL_LO12_NC
+            R_AARCH64_TLSLE_LDST16_TPREL_LO12 R_AARCH64_TLSLE_LDST16_TPREL_LO12_NC
+            R_AARCH64_TLSLE_LDST32_TPREL_LO12 R_AARCH64_TLSLE_LDST32_TPREL_LO12_NC
+            R_AARCH64_TLSLE_LDST64_TPREL_LO12 R_AARCH64_TLSLE_LDST64_TPREL_LO12_NC R_AARCH64_TLSDESC_LD_PREL19
+            R_AARCH64_TLSDESC_ADR_PREL21 R_AARCH64_TLSDESC_ADR_PAGE21 R_AARCH64_TLSDESC_LD64_LO12
+            R_AARCH64_TLSDESC_ADD_LO12 R_AARCH64_TLSDESC_OFF_G1 R_AARCH64_TLSDESC_OFF_G0_NC
+            R_AARCH64_TLSDESC_LDR R_AARCH64_TLSDESC_ADD R_AARCH64_TLSDESC_CALL
+            R_AARCH64_TLSLE_LDST128_TPREL_LO12 R_AARCH64_TLSLE_LDST128_TPREL_LO12_NC
+            R_AARCH64_TLSLD_LDST128_DTPREL_LO12 R_AARCH64_TLSLD_LDST128_DTPREL_LO12_NC R_AARCH64_TLS_DTPMOD
+            R_AARCH64_TLS_DTPREL R_AARCH64_TLS_TPREL R_AARCH64_TLSDESC
+        };
+        for (number, name) in numbered {
+            let name = LONGER.iter().find(|(short, _)| *short == name).map_or(name, |(_, long)| long);
+            assert_eq!(KINDS[KINDS_BY_NUMBER[number as usize].index()].name, name, "{number}");
+        }
+        let dynamic = numbered! {
+            R_AARCH64_COPY R_AARCH64_GLOB_DAT R_AARCH64_JUMP_SLOT R_AARCH64_RELATIVE R_AARCH64_IRELATIVE
+        };
+        for (number, name) in dynamic {
+            assert_eq!(KINDS_BY_NUMBER.get(number as usize).copied().unwrap_or(UNKNOWN), UNKNOWN, "{name}");
+        }
+        let assigned = KINDS_BY_NUMBER.iter().filter(|kind| **kind != UNKNOWN).count();
+        let signed = KINDS.iter().filter(|facts| facts.name.starts_with("AUTH")).count();
+        assert_eq!(assigned, numbered.len() + signed + 1, "all but 256 and signed pointers are in the crate");
+    }
+
+    #[test]
+    fn signed_pointers_have_the_numbers_of_their_document() {
+        let name = |number: usize| KINDS[KINDS_BY_NUMBER[number].index()].name;
+        assert_eq!((name(0x243), name(0x244)), ("UNKNOWN", "AUTH_ABS64"));
+        assert_eq!((name(0x24e), name(0x24f)), ("AUTH_ADR_GOT_PAGE", "AUTH_LD64_GOT_LO12_NC"));
+        assert_eq!((name(0x255), name(0x256)), ("AUTH_TLSDESC_ADD_LO12", "UNKNOWN"));
+    }
+
+    #[test]
+    fn every_kind_has_a_number() {
+        let without: Vec<_> = (0..)
+            .map(EdgeKind)
+            .zip(&KINDS)
+            .filter(|(kind, _)| !KINDS_BY_NUMBER.contains(kind))
+            .map(|(_, facts)| facts.name)
+            .collect();
+        assert_eq!(without, ["KEEP_ALIVE"]);
+    }
+
+    #[test]
+    fn both_numbers_of_nothing_are_nothing() {
+        assert_eq!((KINDS_BY_NUMBER[0], KINDS_BY_NUMBER[256]), (NONE, NONE));
+    }
+
+    #[test]
+    fn thread_local_types_say_so() {
+        for (number, &kind) in KINDS_BY_NUMBER.iter().enumerate() {
+            let says_so = KINDS[kind.index()].request == Request::ThreadLocal;
+            assert_eq!(says_so, (512..574).contains(&number) || (1028..1032).contains(&number), "{number}");
+        }
+    }
+}

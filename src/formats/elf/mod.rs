@@ -5,6 +5,8 @@
 
 pub(crate) mod aarch64;
 mod build;
+#[cfg(test)]
+mod comparison;
 pub(crate) mod ehdr;
 mod globals;
 pub(crate) mod machine;

@@ -17,7 +17,7 @@ fn target() -> Target {
 fn stored(kind: EdgeKind) -> u64 {
     let width = usize::from(KINDS[kind.index()].width);
     let content = vec![0xaa; width];
-    Fixup::whole(kind, &content, P, 0x10).stored(&target()).unwrap()
+    whole(kind, &content, P, 0x10).stored(&target()).unwrap()
 }
 
 #[test]
@@ -25,8 +25,8 @@ fn absolute() {
     assert_eq!(stored(ABS64), 0x1234_5688);
     assert_eq!(stored(ABS32), 0x1234_5688);
     assert_eq!(stored(ABS32S), 0x1234_5688);
-    assert_eq!(Fixup::whole(ABS16, &[0; 2], P, -0x1234_0000).stored(&target()).unwrap(), 0x5678);
-    assert_eq!(Fixup::whole(ABS8, &[0; 1], P, -0x1234_5600).stored(&target()).unwrap(), 0x78);
+    assert_eq!(whole(ABS16, &[0; 2], P, -0x1234_0000).stored(&target()).unwrap(), 0x5678);
+    assert_eq!(whole(ABS8, &[0; 1], P, -0x1234_5600).stored(&target()).unwrap(), 0x78);
 }
 
 #[test]
@@ -36,8 +36,8 @@ fn relative_to_the_field() {
     assert_eq!(stored(PC32), 0xf234_5688);
     assert_eq!(stored(PLT32), 0xf234_5688);
     let near = Target::at(P + 0x40);
-    assert_eq!(Fixup::whole(PC16, &[0; 2], P, -2).stored(&near).unwrap(), 0x3e);
-    assert_eq!(Fixup::whole(PC8, &[0; 1], P, -1).stored(&near).unwrap(), 0x3f);
+    assert_eq!(whole(PC16, &[0; 2], P, -2).stored(&near).unwrap(), 0x3e);
+    assert_eq!(whole(PC8, &[0; 1], P, -1).stored(&near).unwrap(), 0x3f);
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn relative_to_the_got() {
     // 0x21000010 - 0x30000000
     assert_eq!(stored(PLTOFF64), 0xffff_ffff_f100_0010);
     let without_entry = Target { plt_entry: None, ..target() };
-    let pltoff = Fixup::whole(PLTOFF64, &[0; 8], P, 0x10);
+    let pltoff = whole(PLTOFF64, &[0; 8], P, 0x10);
     assert_eq!(pltoff.stored(&without_entry).unwrap(), 0xffff_ffff_e234_5688);
 }
 
@@ -83,7 +83,7 @@ fn sizes() {
 #[test]
 fn nothing_is_stored_to_keep_alive() {
     for kind in [NONE, KEEP_ALIVE] {
-        let fixup = Fixup::whole(kind, &[0xaa; 4], P, 0x10);
+        let fixup = whole(kind, &[0xaa; 4], P, 0x10);
         assert_eq!(fixup.bytes(&target()), [0xaa; 4]);
     }
 }
@@ -92,7 +92,7 @@ fn nothing_is_stored_to_keep_alive() {
 fn debug_info_has_offsets_of_thread_local_variables() {
     for (kind, width) in [(DTPOFF32, 4), (DTPOFF64, 8)] {
         let content = vec![0; width];
-        let mut fixup = Fixup::whole(kind, &content, P, 0x10);
+        let mut fixup = whole(kind, &content, P, 0x10);
         assert!(matches!(fixup.apply(&target()), Err(Error::Unsupported(_))));
         fixup.lifetime = Lifetime::NoAlloc;
         assert_eq!(fixup.stored(&target()).unwrap(), 0x40);
@@ -121,7 +121,7 @@ fn thread_local_accesses_are_refused() {
         TLSDESC,
     ];
     for kind in kinds {
-        let error = Fixup::whole(kind, &[0; 16], P, 0).apply(&target()).unwrap_err();
+        let error = whole(kind, &[0; 16], P, 0).apply(&target()).unwrap_err();
         let (name, error) = (KINDS[kind.index()].name, error.to_string());
         let start = format!("test.o:(.text+0x0): {name} relocation to .text: thread-local");
         assert!(error.starts_with(&start), "{error}");
@@ -131,7 +131,7 @@ fn thread_local_accesses_are_refused() {
 #[test]
 fn unknown_kinds_are_refused() {
     for kind in [UNKNOWN, EdgeKind(KINDS.len() as u8), EdgeKind(255)] {
-        let error = Fixup::whole(kind, &[0; 8], P, 0).apply(&target()).unwrap_err();
+        let error = whole(kind, &[0; 8], P, 0).apply(&target()).unwrap_err();
         assert!(matches!(error, Error::Unsupported(_)), "{error}");
     }
 }
@@ -140,7 +140,7 @@ fn unknown_kinds_are_refused() {
 fn missing_got_entries_are_errors() {
     let without_entry = Target { got_entry: None, ..target() };
     for kind in [GOTPCREL, GOTPCREL64, GOT32, GOT64, GOTPLT64, GOTPCRELX, REX_GOTPCRELX] {
-        let error = Fixup::whole(kind, &[0; 8], P, -4).apply(&without_entry).unwrap_err();
+        let error = whole(kind, &[0; 8], P, -4).apply(&without_entry).unwrap_err();
         assert!(matches!(error, Error::Invalid { .. }), "{error}");
     }
 }
@@ -154,7 +154,7 @@ fn fields_must_lie_in_the_block() {
             for offset in [4, 5, u32::MAX] {
                 let content = vec![0; (4 + size) as usize];
                 let near = Target { got_base: P, ..Target::at(P + 8).with_got_entry(P) };
-                let fixup = Fixup { offset, ..Fixup::whole(kind, &content, P - 4, 0) };
+                let fixup = Fixup { offset, ..whole(kind, &content, P - 4, 0) };
                 let near = if facts.pc_relative || facts.width == 8 { near } else { Target::at(4) };
                 let near = near.with_got_entry(near.got_base);
                 match fixup.apply(&near) {

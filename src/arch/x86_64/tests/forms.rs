@@ -121,7 +121,7 @@ fn says_can_relax(kind: EdgeKind, instruction: &[u8]) -> bool {
 
 fn assert_rewritten(form: &Form, target: &Target) {
     let instruction = with_field(form.before);
-    let (bytes, counts) = Fixup::ending(form.kind, &instruction, HIGH).apply(target).unwrap();
+    let (bytes, counts) = ending(form.kind, &instruction, HIGH).apply(target).unwrap();
     assert_eq!(bytes, form.after, "{}", form.source);
     assert_eq!(counts, FixupCounts { relaxed_got_loads: 1, ..FixupCounts::default() });
 }
@@ -189,7 +189,7 @@ fn operands_in_reach_load_from_the_got() {
 /// Checks that nothing but the field changes, and that it leads to the GOT entry.
 fn assert_left_alone(kind: EdgeKind, instruction: &[u8], addend: i64, target: &Target) {
     let entry = HIGH + 0x1000;
-    let fixup = Fixup { addend, ..Fixup::ending(kind, instruction, HIGH) };
+    let fixup = Fixup { addend, ..ending(kind, instruction, HIGH) };
     let (bytes, counts) = fixup.apply(&target.with_got_entry(entry)).unwrap();
     let (before, field) = bytes.split_at(instruction.len() - 4);
     assert_eq!(before, &instruction[..before.len()]);
@@ -267,7 +267,7 @@ fn harmless_prefixes_are_kept() {
         (GOTPCRELX, [0x90, 0x3e, 0xff, 0x15], [0x90, 0x3e, 0x67, 0xe8]),
     ] {
         let instruction = with_field(&before);
-        assert_eq!(Fixup::ending(kind, &instruction, HIGH).bytes(&near(&instruction))[..4], after);
+        assert_eq!(ending(kind, &instruction, HIGH).bytes(&near(&instruction))[..4], after);
     }
 }
 
@@ -277,7 +277,7 @@ fn reach_ends_exactly_where_the_displacement_does() {
         let instruction = with_field(form.before);
         // A jump's displacement counts from a byte before the instruction's end.
         let end = HIGH + instruction.len() as u64 - u64::from(form.before == [0xff, 0x25]);
-        let fixup = Fixup::ending(form.kind, &instruction, HIGH);
+        let fixup = ending(form.kind, &instruction, HIGH);
         for inside in [end + 0x7fff_ffff, end - 0x8000_0000] {
             assert_eq!(fixup.apply(&Target::at(inside)).unwrap().1.relaxed_got_loads, 1);
         }
@@ -296,7 +296,7 @@ fn immediates_end_where_sign_extension_does() {
     {
         let target = Target::at(address).with_got_entry(HIGH + 0x100);
         assert_eq!(
-            Fixup::ending(REX_GOTPCRELX, &add, HIGH).bytes(&target),
+            ending(REX_GOTPCRELX, &add, HIGH).bytes(&target),
             [&[0x48, 0x81, 0xc1], &field[..]].concat()
         );
     }
@@ -310,11 +310,11 @@ fn absent_weak_symbols_are_null() {
     let mov = with_field(&[0x48, 0x8b, 0x0d]);
     assert!(says_can_relax(REX_GOTPCRELX, &mov));
     // mov $0, %rcx
-    let fixup = Fixup::ending(REX_GOTPCRELX, &mov, HIGH);
+    let fixup = ending(REX_GOTPCRELX, &mov, HIGH);
     assert_eq!(fixup.bytes(&Target::absent()), [0x48, 0xc7, 0xc1, 0, 0, 0, 0]);
     let call = with_field(&[0xff, 0x15]);
     assert_left_alone(GOTPCRELX, &call, -4, &Target::absent());
-    let error = out_of_range(Fixup::ending(GOTPCRELX, &call, HIGH).apply(&Target::absent()));
+    let error = out_of_range(ending(GOTPCRELX, &call, HIGH).apply(&Target::absent()));
     assert!(error.help.contains("weak"));
 }
 

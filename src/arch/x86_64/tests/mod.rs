@@ -6,150 +6,23 @@ mod plt;
 mod ranges;
 
 use super::fix_up;
-use super::kinds::KINDS;
-use crate::arch::{FixupCounts, Site, Targets};
-use crate::base::{Error, ExecutorAddr, Result};
-use crate::graph::edge::EdgeRun;
-use crate::graph::symbol::LinkageScope;
-use crate::graph::{
-    Architecture, Block, BlockId, Content, Edge, EdgeKind, Lifetime, LinkGraph, Linkage, Permissions, Scope,
-    Section, SectionFlags, SectionId, SectionRole, Symbol, SymbolId, SymbolKind,
-};
+use crate::arch::testing::{Fixup, Target, out_of_range};
+use crate::arch::{FixupCounts, Site, testing};
+use crate::base::{Error, Result};
+use crate::graph::{Architecture, BlockId, Edge, EdgeKind, Lifetime, LinkGraph, SymbolId};
 
-/// One target, and where everything about it is.
-#[derive(Clone, Copy, Default)]
-struct Target {
-    address: u64,
-    got_entry: Option<u64>,
-    plt_entry: Option<u64>,
-    got_base: u64,
-    size: u64,
-    is_absent: bool,
-}
-
-impl Target {
-    fn at(address: u64) -> Self {
-        Self { address, ..Self::default() }
-    }
-
-    fn absent() -> Self {
-        Self { is_absent: true, ..Self::default() }
-    }
-
-    fn with_got_entry(self, entry: u64) -> Self {
-        Self { got_entry: Some(entry), ..self }
-    }
-
-    fn with_plt_entry(self, entry: u64) -> Self {
-        Self { plt_entry: Some(entry), ..self }
-    }
-}
-
-impl Targets for Target {
-    fn resolve(&self, _: SymbolId, addend: i64) -> (u64, i64) {
-        (self.address, addend)
-    }
-
-    fn got_entry(&self, _: SymbolId) -> Option<u64> {
-        self.got_entry
-    }
-
-    fn plt_entry(&self, _: SymbolId) -> Option<u64> {
-        self.plt_entry
-    }
-
-    fn size(&self, _: SymbolId) -> u64 {
-        self.size
-    }
-
-    fn got_base(&self) -> u64 {
-        self.got_base
-    }
-
-    fn is_absent(&self, _: SymbolId) -> bool {
-        self.is_absent
-    }
-}
-
-/// A graph of one block at the address zero, with one edge to symbol 1, whose value is 0x30.
 fn graph(size: usize, edges: Vec<Edge>, lifetime: Lifetime) -> LinkGraph<'static> {
-    let mut graph = LinkGraph::new("test.o", Architecture::X86_64, &KINDS);
-    graph.sections.push(Section {
-        name: b".text"[..].into(),
-        permissions: Permissions::READ,
-        lifetime,
-        role: SectionRole::Regular,
-        flags: SectionFlags::empty(),
-    });
-    graph.blocks.push(Block {
-        address: ExecutorAddr::NULL,
-        size: size as u64,
-        content: Content::Owned(vec![0; size]),
-        edges: EdgeRun::Owned { start: 0, count: edges.len() as u32 },
-        section: SectionId(0),
-        alignment_offset: 0,
-        alignment_log2: 0,
-        live: true,
-    });
-    let target = Symbol {
-        value: 0x30,
-        kind: SymbolKind::Defined,
-        linkage_scope: LinkageScope::new(Linkage::Strong, Scope::Default),
-        block: BlockId(0),
-        ..Symbol::NULL
-    };
-    graph.symbols = vec![Symbol::NULL, target];
-    graph.edges = edges;
-    graph
+    testing::graph(Architecture::X86_64, size, edges, lifetime)
 }
 
-/// One fixup in a block of `content` that starts at `address`.
-struct Fixup<'a> {
-    kind: EdgeKind,
-    content: &'a [u8],
-    address: u64,
-    offset: u32,
-    addend: i64,
-    lifetime: Lifetime,
+/// A fixup at the end of `content`, as instructions have it, of four bytes.
+fn ending(kind: EdgeKind, content: &[u8], address: u64) -> Fixup<'_> {
+    let offset = (content.len() - 4) as u32;
+    Fixup { offset, addend: -4, ..whole(kind, content, address, 0) }
 }
 
-impl<'a> Fixup<'a> {
-    /// A fixup at the end of `content`, as instructions have it, of four bytes.
-    fn ending(kind: EdgeKind, content: &'a [u8], address: u64) -> Self {
-        let offset = (content.len() - 4) as u32;
-        Self { kind, content, address, offset, addend: -4, lifetime: Lifetime::Standard }
-    }
-
-    /// The whole of `content` as the field.
-    fn whole(kind: EdgeKind, content: &'a [u8], address: u64, addend: i64) -> Self {
-        Self { kind, content, address, offset: 0, addend, lifetime: Lifetime::Standard }
-    }
-
-    fn apply(&self, target: &Target) -> Result<(Vec<u8>, FixupCounts)> {
-        let &Self { kind, content, address, offset, addend, lifetime } = self;
-        let edge = Edge { offset, target: SymbolId(1), addend, kind };
-        let graph = graph(content.len(), vec![edge], lifetime);
-        let mut content = content.to_vec();
-        let mut counts = FixupCounts::default();
-        let mut site = Site { graph: &graph, block: BlockId(0), content: &mut content, start: 0, address };
-        fix_up(&mut site, graph.edges(BlockId(0)), target, &mut counts)?;
-        Ok((content, counts))
-    }
-
-    /// What the fixup stores, where its field is the whole content.
-    fn stored(&self, target: &Target) -> Result<u64> {
-        let (content, _) = self.apply(target)?;
-        Ok(content.iter().rev().fold(0, |value, &byte| value << 8 | u64::from(byte)))
-    }
-
-    fn bytes(&self, target: &Target) -> Vec<u8> {
-        self.apply(target).map(|(content, _)| content).expect("the fixup can be applied")
-    }
-}
-
-fn out_of_range<T: std::fmt::Debug>(result: Result<T>) -> crate::base::OutOfRange {
-    match result {
-        Err(Error::OutOfRange(error)) => *error,
-        other => panic!("expected an error about the range, got {other:?}"),
-    }
+/// The whole of `content` as the field.
+fn whole(kind: EdgeKind, content: &[u8], address: u64, addend: i64) -> Fixup<'_> {
+    let (architecture, lifetime) = (Architecture::X86_64, Lifetime::Standard);
+    Fixup { architecture, kind, content, address, offset: 0, addend, lifetime }
 }

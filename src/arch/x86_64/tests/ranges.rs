@@ -19,7 +19,7 @@ fn with_value(kind: EdgeKind, value: i64) -> Result<u64> {
         NEG_DELTA32 => Target::at(P.wrapping_add_signed(value.wrapping_neg())),
         _ => Target::at(wanted),
     };
-    Fixup::whole(kind, &content, P, 0).stored(&target)
+    whole(kind, &content, P, 0).stored(&target)
 }
 
 const NARROW: [EdgeKind; 15] = [
@@ -74,7 +74,7 @@ fn ranges_are_those_of_the_fields() {
 
 #[test]
 fn errors_name_everything() {
-    let error = Fixup { offset: 2, ..Fixup::whole(ABS32S, &[0; 8], P, 8) }.apply(&Target::at(0x8000_0000));
+    let error = Fixup { offset: 2, ..whole(ABS32S, &[0; 8], P, 8) }.apply(&Target::at(0x8000_0000));
     let error = out_of_range(error);
     assert_eq!(error.place.to_string(), "test.o:(.text+0x2)");
     assert_eq!((error.target.as_str(), error.target_address), (".text", 0x8000_0000));
@@ -84,7 +84,7 @@ fn errors_name_everything() {
 
 #[test]
 fn calls_out_of_reach_go_through_the_plt() {
-    let call = Fixup::ending(PLT32, &[0xe8, 0, 0, 0, 0], P);
+    let call = ending(PLT32, &[0xe8, 0, 0, 0, 0], P);
     let near = Target::at(P + 0x100).with_plt_entry(P + 0x2000);
     assert_eq!(call.bytes(&near), [0xe8, 0xfb, 0, 0, 0]);
     let far = Target::at(0x1000).with_plt_entry(P + 0x2000);
@@ -99,7 +99,7 @@ fn calls_out_of_reach_go_through_the_plt() {
 
 #[test]
 fn calls_of_absent_weak_functions_go_through_the_plt() {
-    let call = Fixup::ending(PLT32, &[0xe8, 0, 0, 0, 0], P);
+    let call = ending(PLT32, &[0xe8, 0, 0, 0, 0], P);
     assert_eq!(call.bytes(&Target::absent().with_plt_entry(P + 0x2000)), [0xe8, 0xfb, 0x1f, 0, 0]);
     assert!(out_of_range(call.apply(&Target::absent())).help.contains("weak"));
 }
@@ -109,41 +109,41 @@ fn branches_marked_as_data_references_go_through_the_plt() {
     let far = Target::at(0x1000).with_plt_entry(P + 0x2000);
     for (before, expected) in [(&[0xe8][..], 0x1ffb_u32), (&[0xe9], 0x1ffb), (&[0x0f, 0x84], 0x1ffa)] {
         let content = [before, &[0; 4]].concat();
-        let bytes = Fixup::ending(PC32, &content, P).bytes(&far);
+        let bytes = ending(PC32, &content, P).bytes(&far);
         assert_eq!(bytes, [before, &expected.to_le_bytes()].concat());
     }
     // mov foo(%rip), %eax; and a field with nothing before it
-    out_of_range(Fixup::ending(PC32, &[0x8b, 0x05, 0, 0, 0, 0], P).apply(&far));
-    out_of_range(Fixup::ending(PC32, &[0, 0, 0, 0], P).apply(&far));
+    out_of_range(ending(PC32, &[0x8b, 0x05, 0, 0, 0, 0], P).apply(&far));
+    out_of_range(ending(PC32, &[0, 0, 0, 0], P).apply(&far));
 }
 
 #[test]
 fn addresses_of_absent_weak_symbols_are_null() {
     let absent = Target::absent();
     // lea foo(%rip), %rax -> mov $0, %rax; likewise %r9
-    let lea = Fixup::ending(PC32, &[0x48, 0x8d, 0x05, 0, 0, 0, 0], P);
+    let lea = ending(PC32, &[0x48, 0x8d, 0x05, 0, 0, 0, 0], P);
     assert_eq!(lea.bytes(&absent), [0x48, 0xc7, 0xc0, 0, 0, 0, 0]);
-    let lea = Fixup::ending(PC32, &[0x4c, 0x8d, 0x0d, 0, 0, 0, 0], P);
+    let lea = ending(PC32, &[0x4c, 0x8d, 0x0d, 0, 0, 0, 0], P);
     assert_eq!(lea.bytes(&absent), [0x49, 0xc7, 0xc1, 0, 0, 0, 0]);
     // Present but out of reach; another addend; mov foo(%rip), %rax; lea foo(%rip), %eax; lea 0(%rbp), %rax
-    let lea = Fixup::ending(PC32, &[0x48, 0x8d, 0x05, 0, 0, 0, 0], P);
+    let lea = ending(PC32, &[0x48, 0x8d, 0x05, 0, 0, 0, 0], P);
     out_of_range(lea.apply(&Target::at(0x1000)));
     out_of_range(Fixup { addend: 4, ..lea }.apply(&absent));
     for content in
         [[0x48, 0x8b, 0x05, 0, 0, 0, 0], [0x90, 0x8d, 0x05, 0, 0, 0, 0], [0x48, 0x8d, 0x85, 0, 0, 0, 0]]
     {
-        assert!(out_of_range(Fixup::ending(PC32, &content, P).apply(&absent)).help.contains("weak"));
+        assert!(out_of_range(ending(PC32, &content, P).apply(&absent)).help.contains("weak"));
     }
     // In reach of null, nothing needs to be rewritten.
-    let low = Fixup::ending(PC32, &[0x48, 0x8d, 0x05, 0, 0, 0, 0], 0x1000);
+    let low = ending(PC32, &[0x48, 0x8d, 0x05, 0, 0, 0, 0], 0x1000);
     assert_eq!(low.bytes(&absent), [0x48, 0x8d, 0x05, 0xf9, 0xef, 0xff, 0xff]);
 }
 
 #[test]
 fn arithmetic_wraps_at_64_bits() {
-    let fixup = Fixup::whole(PC32, &[0; 4], u64::MAX - 7, 0);
+    let fixup = whole(PC32, &[0; 4], u64::MAX - 7, 0);
     assert_eq!(fixup.stored(&Target::at(0x10)).unwrap(), 0x18);
-    let fixup = Fixup::whole(ABS64, &[0; 8], P, i64::MAX);
+    let fixup = whole(ABS64, &[0; 8], P, i64::MAX);
     assert_eq!(fixup.stored(&Target::at(u64::MAX)).unwrap(), 0x7fff_ffff_ffff_fffe);
 }
 
@@ -187,7 +187,7 @@ proptest! {
         let base = if facts.pc_relative { i128::from(field) } else { 0 };
         let value = modulo(i128::from(target) + i128::from(addend) - base);
         let content = vec![0; usize::from(facts.width)];
-        let result = Fixup::whole(kind, &content, field, addend).stored(&Target::at(target));
+        let result = whole(kind, &content, field, addend).stored(&Target::at(target));
         if (i128::from(facts.min)..=i128::from(facts.max)).contains(&value) {
             let field_values = 1_i128 << (8 * u32::from(facts.width));
             prop_assert_eq!(i128::from(result.unwrap()), value.rem_euclid(field_values));
