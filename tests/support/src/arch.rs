@@ -75,7 +75,8 @@ impl Arch {
 
     fn emulator(self) -> String {
         let runner = format!("CARGO_TARGET_{}_UNKNOWN_LINUX_GNU_RUNNER", self.name().to_uppercase());
-        let default = || if self == Self::host() { String::new() } else { format!("qemu-{} -L /", self.name()) };
+        let default =
+            || if self == Self::host() { String::new() } else { format!("qemu-{} -L /", self.name()) };
         std::env::var(runner).unwrap_or_else(|_| default())
     }
 }
