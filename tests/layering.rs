@@ -34,6 +34,10 @@ const STRANGERS: &[[&[&str]; 2]] =
 const FORMAT_CRATES: &[&str] = &["object", "goblin"];
 const FORMAT_NEUTRAL: &[&str] = &["base", "graph", "arch", "passes", "alloc", "runtime"];
 
+/// Architectures, and the rooms that may name one: all others go by the tables that these have.
+const ARCHITECTURES: &[&str] = &["X86_64", "Aarch64"];
+const ARCHITECTURES_KNOWN: &[&str] = &["arch", "formats"];
+
 /// What of these crates is used all the same, and where: relocation tables are viewed in place.
 const EXCEPTIONS: &[(&str, &str)] = &[("graph", "object::LittleEndian"), ("graph", "object::elf::Rela64")];
 
@@ -117,6 +121,14 @@ impl Import {
     fn fault(&self) -> Option<String> {
         let room = self.by.first()?;
         let text = self.path.join("::");
+        if let [.., kind, name] = &self.path[..]
+            && kind == "Architecture"
+            && ARCHITECTURES.contains(&name.as_str())
+            && !self.test
+            && !ARCHITECTURES_KNOWN.contains(&room.as_str())
+        {
+            return Some(format!("{room} is the same for all architectures, but names {text}"));
+        }
         if !self.own {
             let known = FORMAT_CRATES.contains(&self.path.first()?.as_str());
             let excused = self.test || EXCEPTIONS.contains(&(room, &text));
@@ -358,6 +370,11 @@ fn other_rules_are_kept() {
         ("formats::elf::build", "use crate::formats::macho::X;", "formats::elf::build may not name"),
         ("arch::aarch64", "use super::x86_64::KINDS;", "arch::aarch64 may not name"),
         ("arch::x86_64", "use object::elf;", "arch knows no file format, but names object::elf"),
+        (
+            "link::mark",
+            "fn f(a: A) -> bool { a == Architecture::Aarch64 }",
+            "link is the same for all architectures, but names Architecture::Aarch64",
+        ),
         ("passes", "fn f(x: goblin::mach::X) {}", "passes knows no file format"),
         ("graph", "use object::elf::Sym64;", "graph knows no file format"),
         ("cellar", "use crate::base::Error;", "cellar is no room"),

@@ -2,7 +2,7 @@
 
 use crate::check::{Arch, Content, LinkedImage, SymbolInfo};
 use jitlink::base::ExecutorAddr;
-use jitlink::graph::{Architecture, LinkGraph, Scope, SectionId, SymbolId, SymbolKind};
+use jitlink::graph::{LinkGraph, Scope, SectionId, SymbolId, SymbolKind};
 use jitlink::link::LinkView;
 use std::collections::HashMap;
 
@@ -106,10 +106,7 @@ fn section_name(name: &str) -> Option<&'static str> {
 
 impl LinkedImage for ViewImage<'_, '_> {
     fn arch(&self) -> Arch {
-        match self.view.graphs().first().map_or(Architecture::host(), LinkGraph::architecture) {
-            Architecture::X86_64 => Arch::X86_64,
-            Architecture::Aarch64 => Arch::Aarch64,
-        }
+        self.view.graphs().first().map_or(Arch::host(), LinkGraph::architecture)
     }
 
     fn symbol(&self, name: &str) -> Option<SymbolInfo<'_>> {

@@ -126,6 +126,42 @@ fn big_endian() {
 }
 
 #[test]
+fn big_endian_code_for_arm() {
+    let dir = workshop();
+    clang(dir.path(), &["--target=aarch64_be-linux-gnu", "-c", "good.c", "-o", "big.o"]);
+    refused(dir.path(), "big.o", &["big-endian", "little-endian target"]);
+}
+
+/// The foreign object is named, and what it does not go with.
+#[test]
+fn objects_for_two_machines() {
+    let dir = workshop();
+    clang(dir.path(), &["--target=aarch64-linux-gnu", "-c", "good.c", "-o", "arm.o"]);
+    clang(dir.path(), &["--target=x86_64-linux-gnu", "-c", "good.c", "-o", "x86.o"]);
+    for (first, second, text) in [
+        ("arm.o", "x86.o", "x86.o: an object for x86_64, where arm.o is for aarch64"),
+        ("x86.o", "arm.o", "arm.o: an object for aarch64, where x86.o is for x86_64"),
+    ] {
+        let outcome = jitlink(dir.path(), &["-noexec", first, second]);
+        assert_eq!(outcome.status, 1, "{outcome}");
+        assert!(outcome.stderr_text().contains(text), "{outcome}");
+        assert_eq!(jitlink(dir.path(), &["-noexec", first]).status, 0);
+    }
+}
+
+#[test]
+fn code_for_another_machine_is_not_run() {
+    let dir = workshop();
+    let foreign = if Arch::under_test() == Arch::Aarch64 { "x86_64" } else { "aarch64" };
+    clang(dir.path(), &[&format!("--target={foreign}-linux-gnu"), "-c", "good.c", "-o", "foreign.o"]);
+    let outcome = jitlink(dir.path(), &["foreign.o"]);
+    assert_eq!(outcome.status, 1, "{outcome}");
+    for text in [&format!("code for {foreign} cannot run"), "-noexec"] {
+        assert!(outcome.stderr_text().contains(text), "{outcome}");
+    }
+}
+
+#[test]
 fn another_machine() {
     let dir = workshop();
     patched(dir.path(), "riscv.o", 18, &[243, 0]);

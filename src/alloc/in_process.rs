@@ -456,6 +456,31 @@ mod tests {
     }
 
     #[test]
+    fn close_segments_lie_side_by_side() {
+        let manager = InProcessManager::new().unwrap();
+        let close = |segment| SegmentRequest { placement: Placement::Close, ..segment };
+        let segments =
+            [close(segment(CODE, 64)), close(segment(DATA, 64)), close(segment(Permissions::READ, 64))];
+        // Others before and between take nothing of it.
+        let _before = finalize(manager.allocate(&request(&[segment(CODE, 1 << 20)])).unwrap());
+        let ranges: Vec<_> = (0..2)
+            .map(|_| {
+                let mut allocation = manager.allocate(&request(&segments)).unwrap();
+                allocation.working_memory()[0][..RETURN_42.len()].copy_from_slice(RETURN_42);
+                finalize(allocation)
+            })
+            .collect();
+        for finalized in &ranges {
+            let places = finalized.segments().iter().map(range_of);
+            let (start, end) =
+                places.fold((u64::MAX, 0), |(start, end), r| (start.min(r.start), end.max(r.end)));
+            assert!(end - start <= 3 * page::size(), "{start:#x}..{end:#x}");
+            assert_eq!(call(finalized.segments()[0].address), 42);
+        }
+        assert!(!manager.reaches(Placement::Close, ranges[0].segments()[0].address));
+    }
+
+    #[test]
     fn exhausted_low_memory_is_an_error_that_says_so() {
         let manager = InProcessManager::new().unwrap();
         let low = SegmentRequest { placement: Placement::Low, zero_fill_size: 3 * GIB, ..segment(DATA, 64) };

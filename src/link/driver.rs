@@ -197,6 +197,7 @@ pub fn link<'data>(
         edges: edge_count,
         got_entries: entries.got.len(),
         plt_entries: entries.plt.len(),
+        detours: islands.count(),
         relaxed: u64::from(counts.relaxed_got_loads),
         content_bytes: layout.segments.iter().map(|segment| segment.content_size).sum(),
         zero_fill_bytes: layout.segments.iter().map(|segment| segment.zero_fill_size).sum(),

@@ -101,6 +101,11 @@ impl<'a> Scope<'a> {
 }
 
 impl Islands {
+    /// How many detours there are.
+    pub(crate) fn count(&self) -> usize {
+        self.veneers.len()
+    }
+
     /// The islands in one graph's code.
     pub(crate) fn of_graph(&self, graph: u32) -> &[Island] {
         let (start, end) = self.range(graph);

@@ -151,13 +151,18 @@ struct Walk<'a, 'data> {
     named: Vec<(&'a [u8], u32, BlockId)>,
 }
 
+/// Absolute addresses below are in reach of an image that lies low.
+const LOW_END: u64 = 1 << 31;
+
 /// A scanned edge's target, as far as the batch knows it.
 enum Target {
     /// A place in the batch.
     Block { graph: u32, block: BlockId, indirect: bool },
     /// Memory that the linker will allocate in the image.
     Common,
-    /// An absolute address or something outside of the batch.
+    /// An address that the batch itself states.
+    Absolute(u64),
+    /// Something outside of the batch.
     Outside,
     /// No symbol at all: zero.
     None,
@@ -275,6 +280,13 @@ impl<'a> Walk<'a, '_> {
                 let far = self.extent != Extent::Near;
                 needs_inside(graph, edge, facts.request, false, far, content)
             }
+            Target::Absolute(address) => {
+                self.note_short_branch(index, id, facts.request);
+                if facts.pc_relative && facts.request == Request::NearAddress && address < LOW_END {
+                    self.demands |= Demands::LOW;
+                }
+                needs_outside(facts.request)
+            }
             Target::Outside => {
                 self.note_short_branch(index, id, facts.request);
                 needs_outside(facts.request)
@@ -301,7 +313,7 @@ impl<'a> Walk<'a, '_> {
                 indirect: symbol.flags.contains(SymbolFlags::INDIRECT),
             }),
             SymbolKind::External | SymbolKind::Common => Some(self.reach_global(symbol.global)),
-            SymbolKind::Absolute => Some(Target::Outside),
+            SymbolKind::Absolute => Some(Target::Absolute(symbol.value)),
             SymbolKind::Null if target.0 == 0 => Some(Target::None),
             SymbolKind::Null | SymbolKind::Discarded => None,
         }
@@ -314,8 +326,10 @@ impl<'a> Walk<'a, '_> {
         }
         if let Some(at) = self.globals.definition(id) {
             let symbol = &self.graphs[at.graph as usize].symbols[at.symbol as usize];
-            if symbol.kind != SymbolKind::Defined {
-                return Target::Outside;
+            match symbol.kind {
+                SymbolKind::Defined => {}
+                SymbolKind::Absolute => return Target::Absolute(symbol.value),
+                _ => return Target::Outside,
             }
             self.push(at.graph, symbol.block);
             let indirect = symbol.flags.contains(SymbolFlags::INDIRECT);

@@ -17,6 +17,8 @@ pub struct LinkStats {
     pub got_entries: usize,
     /// PLT entries made.
     pub plt_entries: usize,
+    /// Veneers and hops made, for branches out of their reach.
+    pub detours: usize,
     /// GOT loads and calls rewritten to do without.
     pub relaxed: u64,
     /// Bytes of content and of zero-fill in the image.

@@ -26,21 +26,13 @@ mod rules;
 #[cfg(test)]
 mod testing;
 
+pub(crate) use jitlink::graph::Architecture as Arch;
 use std::io::Write;
 
 pub(crate) use report::{CheckError, CheckSummary};
 
 /// The name that rule lines carry unless the user chose another.
 pub(crate) const DEFAULT_CHECK_NAME: &str = "jitlink-check";
-
-/// Instruction set of the linked code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Arch {
-    /// x86-64, decoded in 64-bit mode.
-    X86_64,
-    /// AArch64, decoded as A64.
-    Aarch64,
-}
 
 /// What stands at a symbol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

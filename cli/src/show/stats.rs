@@ -11,6 +11,7 @@ pub(crate) fn stats(stats: &LinkStats) {
         (stats.edges, "edges of live blocks"),
         (stats.got_entries as u64, "GOT entries"),
         (stats.plt_entries as u64, "PLT entries"),
+        (stats.detours as u64, "veneers and hops"),
         (stats.relaxed, "instructions relaxed"),
         (stats.content_bytes, "bytes of content"),
         (stats.zero_fill_bytes, "bytes of zero-fill"),

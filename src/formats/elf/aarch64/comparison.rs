@@ -86,7 +86,7 @@ _start:
     ret
     .section .data,"aw"
 variable:
-    .xword 5
+    .xword variable
 "#;
 
 /// Pairs alone, which that linker rewrites in the same way.

@@ -3,12 +3,15 @@
 //!
 //! The two images lie at different addresses, so a fixup is judged by what it leads to in its own image.
 
+mod aarch64;
+mod x86_64;
+
 use jitlink::link::{Batch, LinkContext, LinkOptions, link};
 use jitlink_test_support::arch::Arch;
 use jitlink_test_support::pretended::{EveryName, PretendedMemory, pretended_symbol};
 use jitlink_test_support::process::{run, show};
 use jitlink_test_support::toolchain::{Compiler, llvm};
-use jitlink_test_support::{cache, corpus, tests_dir};
+use jitlink_test_support::{cache, corpus};
 use object::elf::{self, SHF_ALLOC, SHF_MERGE, SHF_STRINGS};
 use object::read::elf::ElfFile64;
 use object::{
@@ -21,40 +24,59 @@ use std::process::Command;
 
 type Elf<'data> = ElfFile64<'data, LittleEndian>;
 
-#[test]
-fn c_code() {
-    compare("zlib", &zlib(), Compiler::Clang, &["-O2"], 500);
-}
-
-#[test]
-fn c_code_with_a_section_per_function() {
-    compare("zlib-sections", &zlib(), Compiler::Gcc, &["-O2", "-ffunction-sections", "-fPIC"], 500);
-}
-
-#[test]
-fn c_code_unoptimised() {
-    compare("zlib-O0", &zlib(), Compiler::Clang, &["-O0", "-fPIC"], 500);
-}
-
-#[test]
-fn cxx_code_with_groups() {
-    compare("regex", &[tests_dir().join("run/std_regex.cpp")], Compiler::Clang, &["-O0"], 3000);
-}
-
-#[test]
-fn cxx_code_of_two_objects() {
-    let sources = ["run/std_regex.cpp", "run/exceptions_in_threads.cpp", "run/iostream.cpp"];
-    let sources = sources.map(|name| tests_dir().join(name));
-    compare("several", &sources, Compiler::Clang, &["-O1", "-fPIC"], 1000);
-}
-
-fn zlib() -> Vec<PathBuf> {
-    let dir = corpus::crate_dir("libz-sys").expect("the crate can be fetched").join("src/zlib");
+/// The C sources of a crate, in a directory of it.
+fn sources(name: &str, folder: &str) -> Vec<PathBuf> {
+    let dir = corpus::crate_dir(name).expect("the crate can be fetched").join(folder);
     let entries = std::fs::read_dir(dir).expect("the sources are there");
     let mut all: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     all.retain(|path| path.extension().is_some_and(|ext| ext == "c"));
     all.sort();
     all
+}
+
+fn zlib() -> Vec<PathBuf> {
+    sources("libz-sys", "src/zlib")
+}
+
+/// What is compiled for, and how its fixups are read back.
+struct Machine {
+    arch: Arch,
+    /// How many bytes before and after a fixup's offset it may change.
+    extent: fn(elf::RelocationType) -> (usize, usize),
+    /// Whether a fixup leads to what it names.
+    is_right: fn(&Fixup<'_, '_>) -> bool,
+}
+
+/// One fixup in one image.
+struct Fixup<'a, 'data> {
+    image: &'a Image,
+    kind: elf::RelocationType,
+    /// Its address.
+    place: u64,
+    addend: i64,
+    symbol: object::read::elf::ElfSymbol64<'data, 'a, LittleEndian>,
+    /// The symbol's address; none for a section symbol of a merged section.
+    target: u64,
+    /// What it names if that is merged: the bytes, and whether these are strings.
+    merged: Option<(&'data [u8], bool)>,
+    /// The relocation after it of the same symbol and addend that is nearest, within some instructions.
+    partner: Option<(u64, elf::RelocationType)>,
+}
+
+impl Fixup<'_, '_> {
+    /// Whether the bytes at `address` are those that the object has at `offset` beyond the symbol.
+    fn leads_to_merged(&self, address: u64, offset: i64) -> bool {
+        let Some((content, strings)) = self.merged else { return false };
+        let offset = (self.symbol.address() as i64 + offset) as usize;
+        let Some(rest) = content.get(offset..) else { return false };
+        if strings {
+            let end = rest.iter().position(|byte| *byte == 0).unwrap_or(rest.len());
+            self.image.string(address) == rest[..end]
+        } else {
+            let piece = &rest[..rest.len().min(2)];
+            !piece.is_empty() && self.image.read::<2>(address).is_some_and(|bytes| bytes.starts_with(piece))
+        }
+    }
 }
 
 /// A linked image: memory, and where sections and names are.
@@ -82,20 +104,23 @@ impl Image {
         Some(u64::from_le_bytes(self.read(address)?))
     }
 
+    fn word(&self, address: u64) -> Option<u32> {
+        Some(u32::from_le_bytes(self.read(address)?))
+    }
+
+    /// Whether some place that is `offset` under `mask` holds `value`.
+    fn holds(&self, value: u64, offset: u64, mask: u64) -> bool {
+        self.memory.iter().any(|(start, bytes)| {
+            let first = start + (offset.wrapping_sub(*start) & mask);
+            let places = (first..start + bytes.len() as u64).step_by(mask as usize + 1);
+            places.into_iter().any(|place| self.u64(place) == Some(value))
+        })
+    }
+
     /// The bytes from `address` to the next zero.
     fn string(&self, address: u64) -> Vec<u8> {
         let bytes = (address..).map_while(|at| self.read::<1>(at)).map(|byte| byte[0]);
         bytes.take_while(|byte| *byte != 0).collect()
-    }
-
-    /// Where a stub at `address` jumps to, if it is one.
-    fn through_stub(&self, address: u64) -> Option<u64> {
-        let endbr = self.read::<4>(address)? == [0xf3, 0x0f, 0x1e, 0xfa];
-        let jump = if endbr { address + 4 } else { address };
-        if self.read::<2>(jump)? != [0xff, 0x25] {
-            return None;
-        }
-        self.u64((jump + 6).wrapping_add(self.i32(jump + 2)?))
     }
 
     fn symbol(&self, object: usize, file: &Elf<'_>, index: SymbolIndex) -> Option<u64> {
@@ -119,51 +144,15 @@ impl Image {
     }
 }
 
-/// What a fixup's bytes lead to: the symbol's address, found directly or through an entry.
-#[derive(Clone, Copy)]
-enum Found {
-    Direct(u64),
-    Slot(u64),
-}
-
-/// Decodes the fixup of `kind` at `place`; `None` where the bytes are no known form.
-fn decode(image: &Image, kind: elf::RelocationType, place: u64, addend: i64) -> Option<Found> {
-    let relative = |value: u64| place.wrapping_add(value).wrapping_sub(addend as u64);
-    let back = |value: u64| value.wrapping_sub(addend as u64);
-    Some(match kind {
-        elf::R_X86_64_64 => Found::Direct(back(image.u64(place)?)),
-        elf::R_X86_64_32 => Found::Direct(back(u64::from(u32::from_le_bytes(image.read(place)?)))),
-        elf::R_X86_64_32S => Found::Direct(back(image.i32(place)?)),
-        elf::R_X86_64_PC64 => Found::Direct(relative(image.u64(place)?)),
-        elf::R_X86_64_PC32 | elf::R_X86_64_PLT32 => Found::Direct(relative(image.i32(place)?)),
-        elf::R_X86_64_GOTPCREL => Found::Slot(relative(image.i32(place)?)),
-        elf::R_X86_64_GOTPCRELX | elf::R_X86_64_REX_GOTPCRELX => return decode_load(image, place),
-        _ => return None,
-    })
-}
-
-/// An instruction that loads from the GOT, or what it was rewritten to; the field is at `place`.
-fn decode_load(image: &Image, place: u64) -> Option<Found> {
-    let end = |value: u64| (place + 4).wrapping_add(value);
-    let [first, second] = image.read(place - 2)?;
-    Some(match (first, second) {
-        (0xff, 0x15 | 0x25) | (0x8b, _) => Found::Slot(end(image.i32(place)?)),
-        (0x67, 0xe8) | (0x8d, _) => Found::Direct(end(image.i32(place)?)),
-        (0xe9, _) => Found::Direct((place + 3).wrapping_add(image.i32(place - 1)?)),
-        (0xc7 | 0xf7 | 0x81, modrm) if modrm >= 0xc0 => Found::Direct(image.i32(place)?),
-        _ => Found::Slot(end(image.i32(place)?)),
-    })
-}
-
-fn leads_to(image: &Image, found: Found, symbol: u64) -> bool {
-    match found {
-        Found::Direct(address) => address == symbol || image.through_stub(address) == Some(symbol),
-        Found::Slot(slot) => image.u64(slot) == Some(symbol),
-    }
-}
-
-fn compare(name: &str, sources: &[PathBuf], compiler: Compiler, flags: &[&str], least: usize) {
-    let dir = build(name, sources, compiler, flags).expect("the objects compile and link");
+fn compare(
+    machine: &Machine,
+    name: &str,
+    sources: &[PathBuf],
+    compiler: Compiler,
+    flags: &[&str],
+    least: usize,
+) {
+    let dir = build(machine, name, sources, compiler, flags).expect("the objects compile and link");
     let files: Vec<Vec<u8>> = (0..sources.len())
         .map(|index| std::fs::read(dir.join(format!("{index}.o"))).expect("an object"))
         .collect();
@@ -171,13 +160,14 @@ fn compare(name: &str, sources: &[PathBuf], compiler: Compiler, flags: &[&str], 
     let (mut count, mut faults) = (0, Vec::new());
     for (index, bytes) in files.iter().enumerate() {
         let file = Elf::parse(&**bytes).expect("an object");
-        compare_object(index, &file, &ours, &theirs, &mut count, &mut faults);
+        compare_object(machine, index, &file, &ours, &theirs, &mut count, &mut faults);
     }
     assert!(faults.is_empty(), "{} differences: {:#?}", faults.len(), &faults[..faults.len().min(20)]);
     assert!(count >= least, "only {count} fixups were compared");
 }
 
 fn compare_object(
+    machine: &Machine,
     index: usize,
     file: &Elf<'_>,
     ours: &Image,
@@ -201,19 +191,32 @@ fn compare_object(
         match (ours.sections.get(&key), theirs.sections.get(&key)) {
             (Some(our_base), Some(their_base)) => {
                 let mut masked = vec![false; content.len()];
-                for (offset, relocation) in section.relocations() {
-                    let RelocationFlags::Elf { r_type, .. } = relocation.flags() else { continue };
-                    mask(&mut masked, offset as usize, r_type);
-                    let RelocationTarget::Symbol(symbol) = relocation.target() else { continue };
+                let relocations: Vec<_> = section.relocations().filter_map(relocation).collect();
+                for (number, &(offset, kind, symbol, addend)) in relocations.iter().enumerate() {
+                    let (before, after) = (machine.extent)(kind);
+                    masked[offset as usize - before..offset as usize + after].fill(true);
                     *count += 1;
                     for (who, image, base) in [("here", ours, our_base), ("there", theirs, their_base)] {
-                        let addend = relocation.addend();
-                        if !fixup_is_right(image, index, file, symbol, r_type, base + offset, addend) {
-                            let symbol =
-                                file.symbol_by_index(symbol).and_then(|s| s.name()).unwrap_or_default();
+                        let partner = partner(&relocations[number..], *base);
+                        let name_of = file.symbol_by_index(symbol).expect("a relocation's symbol");
+                        let merged = name_of.section_index().and_then(|home| merged_content(file, home));
+                        let target = if merged.is_none() { image.symbol(index, file, symbol) } else { None };
+                        let fixup = Fixup {
+                            image,
+                            kind,
+                            place: base + offset,
+                            addend,
+                            symbol: name_of,
+                            target: target.unwrap_or(0),
+                            merged,
+                            partner,
+                        };
+                        let known = target.is_some() || merged.is_some();
+                        if !known || !(machine.is_right)(&fixup) {
+                            let symbol = fixup.symbol.name().unwrap_or_default();
                             faults.push(format!(
-                                "{who}: {index}:{name}+{offset:#x} kind {} to {symbol}",
-                                r_type.0
+                                "{who}: {index}:{name}+{offset:#x} kind {} to {symbol} + {addend:#x}",
+                                kind.0
                             ));
                         }
                     }
@@ -234,34 +237,23 @@ fn compare_object(
     }
 }
 
-/// Marks the bytes that a fixup may change.
-fn mask(masked: &mut [bool], offset: usize, kind: elf::RelocationType) {
-    let (before, after) = match kind {
-        elf::R_X86_64_GOTPCRELX => (2, 4),
-        elf::R_X86_64_REX_GOTPCRELX => (3, 4),
-        elf::R_X86_64_64 | elf::R_X86_64_PC64 => (0, 8),
-        _ => (0, 4),
-    };
-    masked[offset - before..offset + after].fill(true);
+type Relocation = (u64, elf::RelocationType, SymbolIndex, i64);
+
+fn relocation((offset, relocation): (u64, object::Relocation)) -> Option<Relocation> {
+    match (relocation.flags(), relocation.target()) {
+        (RelocationFlags::Elf { r_type, .. }, RelocationTarget::Symbol(symbol)) => {
+            Some((offset, r_type, symbol, relocation.addend()))
+        }
+        _ => None,
+    }
 }
 
-fn fixup_is_right(
-    image: &Image,
-    index: usize,
-    file: &Elf<'_>,
-    symbol: SymbolIndex,
-    kind: elf::RelocationType,
-    place: u64,
-    addend: i64,
-) -> bool {
-    let home = file.symbol_by_index(symbol).ok().and_then(|symbol| symbol.section_index());
-    if let Some(content) = home.and_then(|home| merged_content(file, home)) {
-        return merged_is_right(image, file, symbol, content, kind, place, addend);
-    }
-    match (decode(image, kind, place, addend), image.symbol(index, file, symbol)) {
-        (Some(found), Some(symbol)) => leads_to(image, found, symbol),
-        _ => false,
-    }
+/// The place of the next of `relocations` that names what the first does and is of another kind, and its kind.
+fn partner(relocations: &[Relocation], base: u64) -> Option<(u64, elf::RelocationType)> {
+    let (&(offset, kind, symbol, addend), rest) = relocations.split_first()?;
+    let near = rest.iter().take_while(|(other, ..)| *other <= offset + 64);
+    let mut same = near.filter(|other| (other.2, other.3) == (symbol, addend) && other.1 != kind);
+    same.next().map(|&(at, kind, ..)| (base + at, kind))
 }
 
 fn merged_content<'data>(file: &Elf<'data>, index: SectionIndex) -> Option<(&'data [u8], bool)> {
@@ -269,34 +261,6 @@ fn merged_content<'data>(file: &Elf<'data>, index: SectionIndex) -> Option<(&'da
     let SectionFlags::Elf { sh_flags, .. } = section.flags() else { return None };
     let merged = sh_flags.0 & SHF_MERGE.0 != 0;
     merged.then(|| (section.data().unwrap_or_default(), sh_flags.0 & SHF_STRINGS.0 != 0))
-}
-
-/// A reference into a merged section leads to bytes equal to those it named in the object.
-fn merged_is_right(
-    image: &Image,
-    file: &Elf<'_>,
-    symbol: SymbolIndex,
-    (content, strings): (&[u8], bool),
-    kind: elf::RelocationType,
-    place: u64,
-    addend: i64,
-) -> bool {
-    let symbol = file.symbol_by_index(symbol).expect("a relocation's symbol");
-    let relative = matches!(kind, elf::R_X86_64_PC32 | elf::R_X86_64_PLT32);
-    let of_section = symbol.kind() == object::SymbolKind::Section;
-    // Behind a section symbol the addend chooses the piece; the distance to the instruction's end is then part of it.
-    let beyond = if of_section { addend + i64::from(relative) * 4 } else { 0 };
-    let back = if of_section { i64::from(relative) * -4 } else { addend };
-    let Some(Found::Direct(address)) = decode(image, kind, place, back) else { return false };
-    let offset = (symbol.address() as i64 + beyond) as usize;
-    let Some(rest) = content.get(offset..) else { return false };
-    if strings {
-        let end = rest.iter().position(|byte| *byte == 0).unwrap_or(rest.len());
-        image.string(address) == rest[..end]
-    } else {
-        let piece = &rest[..rest.len().min(2)];
-        !piece.is_empty() && image.read::<2>(address).is_some_and(|bytes| bytes.starts_with(piece))
-    }
 }
 
 fn link_here(files: &[Vec<u8>]) -> Image {
@@ -356,13 +320,19 @@ fn map_line(line: &str) -> Option<((usize, String), u64)> {
     Some(((number, section.strip_suffix(')')?.to_owned()), address))
 }
 
-fn build(name: &str, sources: &[PathBuf], compiler: Compiler, flags: &[&str]) -> Result<PathBuf, String> {
+fn build(
+    machine: &Machine,
+    name: &str,
+    sources: &[PathBuf],
+    compiler: Compiler,
+    flags: &[&str],
+) -> Result<PathBuf, String> {
     let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compare");
     let texts: Vec<Vec<u8>> = sources.iter().map(|path| std::fs::read(path).unwrap_or_default()).collect();
     cache::filled(&root, name, &(sources, texts, compiler.name(), flags), |dir| {
         let object = |index: usize| dir.join(format!("{index}.o"));
         for (index, source) in sources.iter().enumerate() {
-            let mut command = compiler.for_source(Arch::X86_64, source);
+            let mut command = compiler.for_source(machine.arch, source);
             command
                 .args(flags)
                 .args(["-w", "-DHAVE_UNISTD_H", "-c"])
