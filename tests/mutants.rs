@@ -2,7 +2,7 @@
 //!
 //! Each mutant is parsed and linked, and nothing of it is run. The seeds are fixed; `JITLINK_FULL` asks for more of them.
 
-use jitlink_test_support::arch::Arch;
+use jitlink_test_support::arch::Arch::{self, Aarch64, X86_64};
 use jitlink_test_support::mutate::Victim;
 use jitlink_test_support::pretended::link_only;
 use jitlink_test_support::process::{run, show};
@@ -22,56 +22,54 @@ const ADDRESS_SPACE: &str = "--as=6442450944";
 
 #[test]
 fn mutants_of_c_code() {
-    mutate("c", "run/jump_tables.c", Compiler::Clang, &["-O2"]);
+    mutate("c", "run/jump_tables.c", X86_64, Compiler::Clang, &["-O2"]);
 }
 
 #[test]
 fn mutants_of_non_pic_code() {
-    mutate("non-pic", "run/static_part_of_the_c_library.c", Compiler::Clang, &["-O2", "-fno-pic"]);
+    let flags = ["-O2", "-fno-pic"];
+    mutate("non-pic", "run/static_part_of_the_c_library.c", X86_64, Compiler::Clang, &flags);
 }
 
 #[test]
 fn mutants_of_code_with_debug_sections() {
-    mutate("debug", "run/signals.c", Compiler::Clang, &["-g", "-O0", "-ffunction-sections"]);
+    mutate("debug", "run/signals.c", X86_64, Compiler::Clang, &["-g", "-O0", "-ffunction-sections"]);
 }
 
 #[test]
 fn mutants_of_the_large_model() {
-    mutate("large", "run/jump_tables.c", Compiler::Gcc, &["-O2", "-mcmodel=large", "-fPIC"]);
+    mutate("large", "run/jump_tables.c", X86_64, Compiler::Gcc, &["-O2", "-mcmodel=large", "-fPIC"]);
 }
 
 #[test]
 fn mutants_of_compact_relocations() {
     let flags = ["-O1", "-Wa,--crel,--allow-experimental-crel", "-fdata-sections"];
-    mutate("crel", "run/signals.c", Compiler::Clang, &flags);
+    mutate("crel", "run/signals.c", X86_64, Compiler::Clang, &flags);
 }
 
 #[test]
 fn mutants_of_cxx_code_with_groups() {
-    mutate("cxx", "run/std_thread.cpp", Compiler::Clang, &["-O0", "-ffunction-sections"]);
+    mutate("cxx", "run/std_thread.cpp", X86_64, Compiler::Clang, &["-O0", "-ffunction-sections"]);
 }
 
 #[test]
 fn mutants_of_cxx_code_by_gcc() {
-    mutate("cxx-gcc", "run/iostream.cpp", Compiler::Gcc, &["-O2", "-fPIC"]);
+    mutate("cxx-gcc", "run/iostream.cpp", X86_64, Compiler::Gcc, &["-O2", "-fPIC"]);
 }
 
 #[test]
 fn mutants_of_code_for_arm() {
-    mutate("arm", "run/jump_tables.c", Compiler::Clang, &[&ARM[..], &["-O2", "-fPIC"]].concat());
+    mutate("arm", "run/jump_tables.c", Aarch64, Compiler::Clang, &["-O2", "-fPIC"]);
 }
 
 #[test]
 fn mutants_of_the_large_and_tiny_models_for_arm() {
     for model in ["large", "tiny"] {
         let model_flag = format!("-mcmodel={model}");
-        let flags = [&ARM[..], &["-O1", "-fno-pic", &model_flag]].concat();
-        mutate(&format!("arm-{model}"), "run/jump_tables.c", Compiler::Clang, &flags);
+        let flags = ["-O1", "-fno-pic", &model_flag];
+        mutate(&format!("arm-{model}"), "run/jump_tables.c", Aarch64, Compiler::Clang, &flags);
     }
 }
-
-/// What makes clang compile for AArch64, with headers of its C library.
-const ARM: [&str; 2] = ["--target=aarch64-linux-gnu", "-isystem/usr/aarch64-linux-gnu/include"];
 
 /// Every kind of relocation, symbol and section has its fixture.
 #[test]
@@ -99,18 +97,25 @@ fn survive_all(fixtures: &str) {
     }
 }
 
-fn mutate(name: &str, source: &str, compiler: Compiler, flags: &[&str]) {
+fn mutate(name: &str, source: &str, arch: Arch, compiler: Compiler, flags: &[&str]) {
     limit_memory();
-    let object = compile(name, &tests_dir().join(source), compiler, flags).expect("the victim compiles");
+    let object =
+        compile(name, &tests_dir().join(source), arch, compiler, flags).expect("the victim compiles");
     link_only(&[(name, &object)]).expect("the undamaged object links");
     survive(name, &object, if full() { FULL_SEEDS } else { SEEDS });
 }
 
-fn compile(name: &str, source: &Path, compiler: Compiler, flags: &[&str]) -> Result<Vec<u8>, String> {
+fn compile(
+    name: &str,
+    source: &Path,
+    arch: Arch,
+    compiler: Compiler,
+    flags: &[&str],
+) -> Result<Vec<u8>, String> {
     let text = std::fs::read(source).map_err(|error| error.to_string())?;
     let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mutants");
-    let dir = cache::filled(&root, name, &(text, compiler.name(), flags), |dir| {
-        let mut command = compiler.for_source(Arch::X86_64, source);
+    let dir = cache::filled(&root, name, &(text, arch, compiler.name(), flags), |dir| {
+        let mut command = compiler.for_source(arch, source);
         command.args(flags).args(["-w", "-c"]).arg(source).arg("-o").arg(dir.join("victim.o"));
         run(&mut command, b"")?.success().map(drop).map_err(|what| format!("{}\n{what}", show(&command)))
     })?;

@@ -152,7 +152,7 @@ fn objects_for_two_machines() {
 #[test]
 fn code_for_another_machine_is_not_run() {
     let dir = workshop();
-    let foreign = if cfg!(target_arch = "aarch64") { "x86_64" } else { "aarch64" };
+    let foreign = if Arch::under_test() == Arch::Aarch64 { "x86_64" } else { "aarch64" };
     clang(dir.path(), &[&format!("--target={foreign}-linux-gnu"), "-c", "good.c", "-o", "foreign.o"]);
     let outcome = jitlink(dir.path(), &["foreign.o"]);
     assert_eq!(outcome.status, 1, "{outcome}");

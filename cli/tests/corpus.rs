@@ -33,7 +33,11 @@ const MATRIX: &[(Compiler, &[&str])] = &[
     (Compiler::Clang, &["-O2", "-fno-pic"]),
     (Compiler::Clang, &["-O2", "-mcmodel=large", "-fno-pic"]),
     (Compiler::Gcc, &["-O2"]),
+    (Compiler::Clang, &["-O2", "-mcmodel=tiny"]),
 ];
+
+/// The one of them that is for AArch64 alone, and for programs of less than 1 MiB.
+const TINY: usize = 7;
 
 const PROGRAMS: &[Program] = &[
     Program {
@@ -64,7 +68,7 @@ const PROGRAMS: &[Program] = &[
         defines: &["HAVE_UNISTD_H"],
         driver: "driver.c",
         runs: &[&[]],
-        always: &[0, 1, 2, 3, 4, 5, 6],
+        always: &[0, 1, 2, 3, 4, 5, 6, TINY],
     },
     Program {
         name: "zstd",
@@ -84,7 +88,9 @@ fn main() {
 }
 
 fn trials(program: &'static Program) -> Vec<Trial> {
-    let wanted = |index: &usize| full() || program.always.contains(index);
+    let possible = |index: &usize| *index != TINY || Arch::under_test() == Arch::Aarch64;
+    let always = |index: &usize| program.always.contains(index);
+    let wanted = |index: &usize| possible(index) && (always(index) || full() && *index != TINY);
     let trial = |index: usize| {
         let (compiler, flags) = MATRIX[index];
         let title = format!("{} {} {}", program.name, compiler.name(), flags.join(" "));

@@ -102,7 +102,8 @@ fn linker_symbol_address(
     meaning: LinkerSymbol<'_>,
 ) -> ExecutorAddr {
     let bound = |range: Option<AddrRange>, edge: Bound| {
-        let range = range.unwrap_or_default();
+        // What is empty has bounds in the image all the same: they may be referred to by distances of 32 bits.
+        let range = range.unwrap_or_else(|| AddrRange { start: dso_handle(layout), end: dso_handle(layout) });
         if edge == Bound::Start { range.start } else { range.end }
     };
     let group = |kind| layout.group_range(graphs, kind);

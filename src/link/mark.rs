@@ -7,8 +7,8 @@ use crate::arch;
 use crate::base::{Error, Result, Workers};
 use crate::graph::symbol::NO_GLOBAL;
 use crate::graph::{
-    Block, BlockId, Demands, Edge, EdgeKind, Lifetime, LinkGraph, Request, Scope, SectionFlags, SectionRole,
-    Symbol, SymbolFlags, SymbolId, SymbolKind,
+    Block, BlockId, Demands, Edge, EdgeKind, KindFacts, Lifetime, LinkGraph, Request, Scope, SectionFlags,
+    SectionRole, Symbol, SymbolFlags, SymbolId, SymbolKind,
 };
 use crate::passes::bounds::{self, LinkerSymbol};
 use crate::passes::eh_frame::{self, EhFrame};
@@ -221,8 +221,10 @@ bitflags! {
         const OUTSIDE = 8;
         /// No symbol at all: zero.
         const NULL = 16;
+        /// An absolute address in reach of an image that lies low.
+        const LOW = 32;
         /// In [`Ground::reached`]: the name has been followed.
-        const KNOWN = 32;
+        const KNOWN = 64;
     }
 }
 
@@ -347,7 +349,7 @@ impl<'a, 'data> Walk<'a, 'data> {
         }
         self.found.demands |= facts.demands;
         if needs_looking_at(target, facts.request) {
-            self.note_request(index, graph, id, edge, target, facts.request, content);
+            self.note_request(index, graph, id, edge, target, facts, content);
         }
     }
 
@@ -360,11 +362,15 @@ impl<'a, 'data> Walk<'a, 'data> {
         id: BlockId,
         edge: &Edge,
         target: Target,
-        request: Request,
+        facts: &KindFacts,
         content: &[u8],
     ) {
+        let request = facts.request;
         if request == Request::ShortBranch && target.contains(Target::ELSEWHERE) {
             self.note_short_branch(index, id);
+        }
+        if target.contains(Target::LOW) && facts.pc_relative && request == Request::NearAddress {
+            self.found.demands |= Demands::LOW;
         }
         let needs = if target.contains(Target::NULL) {
             // Without a symbol the address is zero, and needs an entry to be loaded from all the same.
@@ -396,7 +402,7 @@ impl<'a, 'data> Walk<'a, 'data> {
                 Some(target)
             }
             SymbolKind::External | SymbolKind::Common => Some(self.reach_global(symbol.global)),
-            SymbolKind::Absolute => Some(Target::OUTSIDE | Target::ELSEWHERE),
+            SymbolKind::Absolute => Some(absolute(symbol.value) | Target::ELSEWHERE),
             SymbolKind::Null if target.0 == 0 => Some(Target::NULL),
             SymbolKind::Null | SymbolKind::Discarded => None,
         }
@@ -423,8 +429,10 @@ impl<'a, 'data> Walk<'a, 'data> {
     fn follow(&mut self, id: GlobalId) -> Target {
         if let Some(at) = self.ground.globals.definition(id) {
             let symbol = &self.ground.graphs[at.graph as usize].symbols[at.symbol as usize];
-            if symbol.kind != SymbolKind::Defined {
-                return Target::OUTSIDE;
+            match symbol.kind {
+                SymbolKind::Defined => {}
+                SymbolKind::Absolute => return absolute(symbol.value),
+                _ => return Target::OUTSIDE,
             }
             self.deferred.push((at.graph, symbol.block));
             return self.place(at.graph, symbol);
@@ -521,6 +529,13 @@ impl<'a, 'data> Walk<'a, 'data> {
             }
         }
     }
+}
+
+/// What an address is that the batch itself states.
+fn absolute(address: u64) -> Target {
+    /// Addresses below are in reach of an image that lies low.
+    const LOW_END: u64 = 1 << 31;
+    if address < LOW_END { Target::OUTSIDE | Target::LOW } else { Target::OUTSIDE }
 }
 
 /// Whether an edge may need anything besides the target's address: most do not.

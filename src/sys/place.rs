@@ -13,6 +13,9 @@ const REACH: u64 = 1 << 31;
 /// What lies around the C library's anchor: the library itself, and what its neighbours need.
 const NEIGHBOURHOOD: u64 = 64 << 20;
 
+/// Addresses from here on are not for user code: 47 bits on x86-64, up to 48 on AArch64.
+const USER_END: u64 = if cfg!(target_arch = "aarch64") { 1 << 48 } else { 1 << 47 };
+
 /// What the heap and the stack keep to grow into.
 const MARGIN: u64 = 256 << 20;
 
@@ -95,9 +98,12 @@ fn c_library_anchor() -> u64 {
 }
 
 fn c_library_window() -> Range<u64> {
-    let anchor = c_library_anchor();
+    window_around(c_library_anchor())
+}
+
+fn window_around(anchor: u64) -> Range<u64> {
     let below = anchor.saturating_add(NEIGHBOURHOOD).saturating_sub(REACH).max(lowest_address());
-    let above = anchor.saturating_sub(NEIGHBOURHOOD).saturating_add(REACH).min(1 << 47);
+    let above = anchor.saturating_sub(NEIGHBOURHOOD).saturating_add(REACH).min(USER_END);
     below..above.max(below)
 }
 
@@ -136,6 +142,15 @@ mod tests {
         let anchor = c_library_anchor();
         assert_eq!(near.range.end - near.range.start, size);
         assert!(near.range.start.abs_diff(anchor) < REACH && near.range.end.abs_diff(anchor) < REACH);
+    }
+
+    /// Kernels put libraries just below the end of user addresses.
+    #[test]
+    fn the_window_reaches_up_to_the_last_address() {
+        let anchor = USER_END - (100 << 20);
+        let window = window_around(anchor);
+        assert!(window.contains(&anchor) && window.end == USER_END, "{window:x?}");
+        assert!(window.start.abs_diff(anchor) < REACH);
     }
 
     #[test]

@@ -1,14 +1,13 @@
 //! AArch64.
 
 use super::{Fixup, Image, Machine, compare, sources, zlib};
-use jitlink_test_support::toolchain::{Compiler, is_cxx, llvm};
+use jitlink_test_support::arch::Arch;
+use jitlink_test_support::toolchain::Compiler;
 use jitlink_test_support::{corpus, tests_dir};
 use object::ObjectSymbol;
 use object::elf::{self, *};
-use std::ffi::OsString;
-use std::path::Path;
 
-const AARCH64: Machine = Machine { compiler, extent, is_right };
+const AARCH64: Machine = Machine { arch: Arch::Aarch64, extent, is_right };
 
 #[test]
 fn c_code() {
@@ -65,21 +64,6 @@ fn an_interpreter() {
     let mut lua = sources("lua-src", "lua-5.4.8");
     lua.retain(|path| !path.ends_with("luac.c"));
     compare(&AARCH64, "a64-lua", &lua, Compiler::Gcc, &["-O2"], 5000);
-}
-
-fn compiler(compiler: Compiler, source: &Path) -> Vec<OsString> {
-    match compiler {
-        Compiler::Clang => {
-            let driver = llvm(if is_cxx(source) { "clang++" } else { "clang" });
-            vec![
-                driver.into(),
-                "--target=aarch64-linux-gnu".into(),
-                "-isystem/usr/aarch64-linux-gnu/include".into(),
-            ]
-        }
-        Compiler::Gcc if is_cxx(source) => vec!["aarch64-linux-gnu-g++".into()],
-        Compiler::Gcc => vec!["aarch64-linux-gnu-gcc".into()],
-    }
 }
 
 fn extent(kind: elf::RelocationType) -> (usize, usize) {

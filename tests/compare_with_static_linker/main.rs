@@ -19,7 +19,6 @@ use object::{
     SectionIndex, SymbolIndex,
 };
 use std::collections::{BTreeMap, HashMap};
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -41,8 +40,7 @@ fn zlib() -> Vec<PathBuf> {
 
 /// What is compiled for, and how its fixups are read back.
 struct Machine {
-    /// The words that start a compilation of C or C++.
-    compiler: fn(Compiler, &Path) -> Vec<OsString>,
+    arch: Arch,
     /// How many bytes before and after a fixup's offset it may change.
     extent: fn(elf::RelocationType) -> (usize, usize),
     /// Whether a fixup leads to what it names.
@@ -334,10 +332,8 @@ fn build(
     cache::filled(&root, name, &(sources, texts, compiler.name(), flags), |dir| {
         let object = |index: usize| dir.join(format!("{index}.o"));
         for (index, source) in sources.iter().enumerate() {
-            let words = (machine.compiler)(compiler, source);
-            let mut command = Command::new(&words[0]);
+            let mut command = compiler.for_source(machine.arch, source);
             command
-                .args(&words[1..])
                 .args(flags)
                 .args(["-w", "-DHAVE_UNISTD_H", "-c"])
                 .arg(format!("-Dmain=main_{index}"))

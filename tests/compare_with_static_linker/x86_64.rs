@@ -1,14 +1,13 @@
 //! x86-64.
 
 use super::{Fixup, Image, Machine, compare, zlib};
+use jitlink_test_support::arch::Arch;
 use jitlink_test_support::tests_dir;
 use jitlink_test_support::toolchain::Compiler;
 use object::ObjectSymbol;
 use object::elf;
-use std::ffi::OsString;
-use std::path::Path;
 
-const X86_64: Machine = Machine { compiler, extent, is_right };
+const X86_64: Machine = Machine { arch: Arch::X86_64, extent, is_right };
 
 #[test]
 fn c_code() {
@@ -35,10 +34,6 @@ fn cxx_code_of_two_objects() {
     let sources = ["run/std_regex.cpp", "run/exceptions_in_threads.cpp", "run/iostream.cpp"];
     let sources = sources.map(|name| tests_dir().join(name));
     compare(&X86_64, "several", &sources, Compiler::Clang, &["-O1", "-fPIC"], 1000);
-}
-
-fn compiler(compiler: Compiler, source: &Path) -> Vec<OsString> {
-    vec![compiler.for_source(source).into()]
 }
 
 fn extent(kind: elf::RelocationType) -> (usize, usize) {

@@ -1,6 +1,7 @@
 // A weak undefined symbol is null also where the object reaches it with a 32-bit pc-relative relocation. On AArch64, where
 // such relocations have no null, a branch to it goes to the next instruction.
 //# Flags: -fno-pic
+//# Native[aarch64]: no
 //# Stdout: null skipped
 //# File: main.c
 #include <stdio.h>
