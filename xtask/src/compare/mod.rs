@@ -36,7 +36,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "SECONDS", default_value_t = 15.0)]
     budget: f64,
     /// What takes longer than this is ended
-    #[arg(long, value_name = "SECONDS", default_value_t = 200)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     timeout: u64,
     /// How many threads jitlink gets where it gets more than one
     #[arg(long, value_name = "N", default_value_t = 2)]
