@@ -4,6 +4,7 @@ pub mod arch;
 pub mod cache;
 pub mod corpus;
 pub mod directives;
+pub mod generated;
 pub mod mutate;
 pub mod pretended;
 pub mod process;

@@ -93,3 +93,49 @@ fn text(file: &mut File) -> std::io::Result<String> {
     file.take(LIMIT).read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str, timeout: Duration) -> Run {
+        measure(Command::new("sh").args(["-c", script]), timeout).unwrap()
+    }
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn only_the_child_itself_is_counted() {
+        let mut sum = 0_u64;
+        let started = Instant::now();
+        while started.elapsed() < Duration::from_millis(300) {
+            sum = std::hint::black_box(sum + 1);
+        }
+        let Run::Done(sample) = shell("echo done", LONG) else { panic!("the shell ends well") };
+        assert_eq!(sample.output, "done\n");
+        assert!(sample.cpu < Duration::from_millis(200), "{sample:?}");
+        assert!(sample.peak > 100_000, "{sample:?}");
+        let work = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done";
+        let Run::Done(busy) = shell(work, LONG) else { panic!("the shell ends well") };
+        assert!(busy.cpu > sample.cpu, "{busy:?}");
+    }
+
+    #[test]
+    fn failures_say_why() {
+        let Run::Failed(why) = shell("echo wrong >&2; exit 3", LONG) else { panic!("the shell fails") };
+        assert_eq!(why, "wrong\n");
+    }
+
+    #[test]
+    fn what_takes_too_long_is_ended() {
+        let started = Instant::now();
+        assert!(matches!(shell("exec sleep 60", Duration::from_millis(100)), Run::TimedOut));
+        assert!(started.elapsed() < Duration::from_secs(30));
+    }
+
+    #[test]
+    fn missing_programs_are_errors() {
+        let error = measure(&mut Command::new("/no/such/program"), LONG).unwrap_err();
+        assert!(error.starts_with("/no/such/program: "), "{error}");
+    }
+}

@@ -67,9 +67,47 @@ impl Results {
         if self.failure.is_some() {
             return None;
         }
-        let mut all: Vec<f64> = self.samples.iter().filter_map(value).collect();
+        // The first of several runs warms the caches.
+        let first = usize::from(self.samples.len() > 2);
+        let mut all: Vec<f64> = self.samples.iter().skip(first).filter_map(value).collect();
         all.sort_by(f64::total_cmp);
         let (low, high) = (all.get(all.len().checked_sub(1)? / 2)?, all.get(all.len() / 2)?);
         Some(f64::midpoint(*low, *high))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn sample(milliseconds: u64) -> Sample {
+        let time = Duration::from_millis(milliseconds);
+        Sample { cpu: time, wall: time, peak: 2_000_000, output: format!("work {milliseconds}\n") }
+    }
+
+    fn results(times: &[u64]) -> Results {
+        let mut results = Results::new(Kind::Floor);
+        times.iter().for_each(|time| results.add(sample(*time)));
+        results
+    }
+
+    #[test]
+    fn median_passes_over_the_first_of_several() {
+        assert_eq!(results(&[]).cpu(), None);
+        assert_eq!(results(&[7]).cpu(), Some(7.0));
+        assert_eq!(results(&[90, 1, 5, 3]).wall(), Some(3.0));
+        assert_eq!(results(&[90, 4, 1, 5, 3]).printed("work"), Some(3.5));
+        assert_eq!(results(&[1]).peak(), Some(2.0));
+    }
+
+    #[test]
+    fn a_failure_takes_back_what_was_measured() {
+        let mut results = results(&[1, 2, 3]);
+        assert!(results.wants_more(1.0));
+        assert!(!results.wants_more(0.001));
+        results.fail("\nit broke\nhere".to_owned());
+        assert_eq!((results.cpu(), results.failure()), (None, Some("it broke")));
+        assert!(!results.wants_more(1.0));
     }
 }

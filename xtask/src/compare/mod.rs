@@ -13,6 +13,7 @@ use crate::{Outcome, blocks, place};
 use clap::ValueEnum;
 use measure::{Run, measure};
 use medians::Results;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -36,7 +37,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "SECONDS", default_value_t = 15.0)]
     budget: f64,
     /// What takes longer than this is ended
-    #[arg(long, value_name = "SECONDS", default_value_t = 200)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     timeout: u64,
     /// How many threads jitlink gets where it gets more than one
     #[arg(long, value_name = "N", default_value_t = 2)]
@@ -112,7 +113,8 @@ fn one(
     let refused = corpora::reference_fails(&dir);
     for round in 0..options.rounds {
         eprint!("\r{}: round {} of {} ", corpus.name, round + 1, options.rounds);
-        for (tool, results) in tools.iter().zip(&mut results) {
+        for index in order(tools.len(), round) {
+            let (tool, results) = (&tools[index], &mut results[index]);
             if tool.kind == Kind::Reference
                 && let Some(why) = &refused
             {
@@ -131,4 +133,16 @@ fn one(
     }
     eprintln!();
     Ok(Measured { corpus, facts, results })
+}
+
+/// The tools in an order that differs from round to round: what a program finds depends on who ran before it, since memory
+/// that was just freed, and huge pages at that, costs less than other memory.
+fn order(count: usize, round: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..count).collect();
+    order.sort_by_key(|index| {
+        let mut hasher = DefaultHasher::new();
+        (round, index).hash(&mut hasher);
+        hasher.finish()
+    });
+    order
 }

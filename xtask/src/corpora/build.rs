@@ -214,3 +214,64 @@ impl std::fmt::Display for Facts {
 pub(crate) fn ready(dir: &Path, name: &str) -> Option<Facts> {
     Facts::from_stamp(&std::fs::read_to_string(dir.join(name).join(STAMP)).ok()?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn corpus(make: fn(&mut Builder) -> Outcome<()>) -> Corpus {
+        Corpus { name: "sample", title: "", make }
+    }
+
+    fn two_functions(builder: &mut Builder) -> Outcome<()> {
+        builder.assemble("one.o", ".globl f\nf: ret\n")?;
+        builder.assemble("two.o", ".weak f, g\nf: ret\ng: ret\n.hidden gone\n.globl gone\n.quad gone\n")?;
+        builder.assemble("again.o", ".globl f\nf: ret\n")?;
+        builder.assemble("local.o", "h: ret\n")?;
+        builder.assemble("thread.o", ".section .tbss,\"awT\",@nobits\n.globl t\nt: .zero 8\n")
+    }
+
+    #[test]
+    fn what_cannot_be_reached_is_left_out_and_counted() {
+        let dir = tempfile::tempdir().unwrap();
+        let facts = build(dir.path(), &corpus(two_functions), false).unwrap();
+        assert_eq!(ready(dir.path(), "sample"), Some(facts.clone()));
+        assert_eq!(facts.objects, 2);
+        let reasons: Vec<_> = facts.left_out.iter().map(|(why, count)| (why.as_str(), *count)).collect();
+        let expected = [
+            ("defines no global name of its own", 1),
+            ("defines what another one defines", 1),
+            ("has thread-locals", 1),
+        ];
+        assert_eq!(reasons, expected);
+        let list = std::fs::read_to_string(dir.path().join("sample/objects.rsp")).unwrap();
+        let paths: Vec<&Path> = list.lines().map(Path::new).collect();
+        assert!(paths.iter().all(|path| path.exists()), "{list}");
+        let names: Vec<_> = paths.iter().filter_map(|path| path.file_name()?.to_str()).collect();
+        assert_eq!(names, ["one.o", "two.o", "root.o"]);
+    }
+
+    #[test]
+    fn root_reaches_each_object_and_defines_what_is_gone() {
+        let dir = tempfile::tempdir().unwrap();
+        build(dir.path(), &corpus(two_functions), false).unwrap();
+        let root = std::fs::read(dir.path().join("sample/root.o")).unwrap();
+        let definitions = survey(&root, false).unwrap().unwrap();
+        assert_eq!(definitions.strong, ["main", "gone"]);
+        for name in [&b"\0f\0"[..], b"\0g\0"] {
+            assert!(root.windows(3).any(|bytes| bytes == name));
+        }
+    }
+
+    #[test]
+    fn failed_generation_leaves_nothing_to_measure() {
+        let dir = tempfile::tempdir().unwrap();
+        let failing: fn(&mut Builder) -> Outcome<()> = |builder| {
+            builder.assemble("one.o", ".globl f\nf: ret\n")?;
+            Err("the rest is missing".to_owned())
+        };
+        assert_eq!(build(dir.path(), &corpus(failing), false), Err("the rest is missing".to_owned()));
+        assert_eq!(ready(dir.path(), "sample"), None);
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+}

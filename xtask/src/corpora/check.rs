@@ -54,6 +54,9 @@ fn count(output: &str, facts: &Facts) -> Outcome<String> {
 }
 
 fn shortened(why: &str) -> String {
+    if let Some((_, after)) = why.split_once("still running after ") {
+        return format!("it takes more than {after}");
+    }
     let line = why.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
     let end = line.char_indices().nth(200).map_or(line.len(), |(at, _)| at);
     line[..end].to_owned()

@@ -2,24 +2,11 @@
 
 use super::build::Builder;
 use crate::{Outcome, place};
+use jitlink_test_support::generated::million_relocations;
 use std::fmt::Write;
 
-/// Calls and pointers, half a million each, to 10,000 functions.
 pub(super) fn relocations(builder: &mut Builder) -> Outcome<()> {
-    const FUNCTIONS: usize = 10_000;
-    const EACH: usize = 50;
-    let target = |index: usize, step: usize| (index * 7919 + step * 104_729) % FUNCTIONS;
-    let mut text = String::from(".text\n.globl first\n.set first, f0\n");
-    for index in 0..FUNCTIONS {
-        let _ = writeln!(text, ".globl f{index}\n.hidden f{index}\n.type f{index}, @function\nf{index}:");
-        (0..EACH).for_each(|step| _ = writeln!(text, "call f{}@PLT", target(index, step)));
-        text.push_str("ret\n");
-    }
-    text.push_str(".data\n");
-    for index in 0..FUNCTIONS {
-        (0..EACH).for_each(|step| _ = writeln!(text, ".quad f{}", target(index, step + EACH)));
-    }
-    builder.assemble("relocations.o", &text)
+    builder.assemble("relocations.o", &million_relocations())
 }
 
 /// Each calls the next one, and holds its own address.
@@ -50,7 +37,8 @@ pub(super) fn tiny(builder: &mut Builder) -> Outcome<()> {
 }
 
 pub(super) fn symbols(builder: &mut Builder) -> Outcome<()> {
-    builder.assemble("symbols.o", &functions(|_| String::new(), ""))
+    // Others see all of them: nothing else would keep them.
+    builder.assemble("symbols.o", &functions(|_| String::new(), "").replace(".hidden", ".globl"))
 }
 
 /// Each function calls the next one.

@@ -65,7 +65,7 @@ pub(crate) struct Options {
     #[arg(long)]
     unchecked: bool,
     /// How long the reference may take for that, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 200)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     check_within: u64,
 }
 
