@@ -1,6 +1,7 @@
 //! x86-64.
 
 use super::{Fixup, Image, Machine, compare, zlib};
+use jitlink_test_support::pretended::pretended_symbol;
 use jitlink_test_support::tests_dir;
 use jitlink_test_support::toolchain::Compiler;
 use object::ObjectSymbol;
@@ -8,7 +9,7 @@ use object::elf;
 use std::ffi::OsString;
 use std::path::Path;
 
-const X86_64: Machine = Machine { compiler, extent, is_right };
+const X86_64: Machine = Machine { compiler, extent, undefined: pretended_symbol, is_right };
 
 #[test]
 fn c_code() {
