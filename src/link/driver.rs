@@ -178,7 +178,7 @@ pub fn link<'data>(
         run_plugins(context, |plugin| plugin.pre_fixup(graph))?;
     }
     verify(&graphs)?;
-    write_tables(&image, &mut graphs, &globals, &externals, &entries, &merging, &islands, &layout)?;
+    write_tables(&image, &mut graphs, &globals, &externals, &entries, &merging, &layout)?;
     watch.lap("write tables");
 
     // From here on working memory holds the image, fixed up.

@@ -38,7 +38,7 @@ struct Key {
 
 /// A detour at its spot.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) struct Veneer {
+pub(crate) struct Placed {
     spot: Spot,
     key: Key,
 }
@@ -48,7 +48,7 @@ pub(crate) struct Veneer {
 pub(crate) struct Island {
     spot: Spot,
     /// Its detours, as positions among all.
-    veneers: std::ops::Range<usize>,
+    placed: std::ops::Range<usize>,
     pub(crate) size: u64,
     /// Offset in the graph's chunk.
     pub(crate) offset: u64,
@@ -70,7 +70,7 @@ pub(crate) struct Islands {
     /// Sorted.
     islands: Vec<Island>,
     /// Sorted.
-    veneers: Vec<Veneer>,
+    placed: Vec<Placed>,
     /// Where detours are, sorted.
     addresses: Vec<(Key, u64)>,
 }
@@ -103,7 +103,7 @@ impl<'a> Scope<'a> {
 impl Islands {
     /// How many detours there are.
     pub(crate) fn count(&self) -> usize {
-        self.veneers.len()
+        self.placed.len()
     }
 
     /// The islands in one graph's code.
@@ -157,7 +157,7 @@ impl Islands {
         scope: Scope<'_>,
         live: &Liveness,
         addresses: &Addresses<'_, '_>,
-    ) -> Vec<Veneer> {
+    ) -> Vec<Placed> {
         let mut wanted = Vec::new();
         let mut buffer = Vec::new();
         let graphs = addresses.graphs;
@@ -184,20 +184,20 @@ impl Islands {
     }
 
     /// Adds detours; whether there was any among them that was not there.
-    pub(crate) fn add(&mut self, detours: &DetourFacts, mut wanted: Vec<Veneer>) -> bool {
+    pub(crate) fn add(&mut self, detours: &DetourFacts, mut wanted: Vec<Placed>) -> bool {
         wanted.sort_unstable();
         wanted.dedup();
-        wanted.retain(|veneer| self.veneers.binary_search(veneer).is_err());
+        wanted.retain(|one| self.placed.binary_search(one).is_err());
         let grows = !wanted.is_empty();
         if grows {
-            self.veneers.append(&mut wanted);
+            self.placed.append(&mut wanted);
             self.rebuild(detours);
         }
         grows
     }
 
     /// Adds what the branches of one block need.
-    fn scan(&self, targets: &GraphTargets<'_, '_>, id: BlockId, wanted: &mut Vec<Veneer>) {
+    fn scan(&self, targets: &GraphTargets<'_, '_>, id: BlockId, wanted: &mut Vec<Placed>) {
         let graph = targets.graph;
         let block = &graph.blocks[id.index()];
         if !is_code(graph, block) || block.address == MERGED {
@@ -228,7 +228,7 @@ impl Islands {
                 Detour::Hop => end_for(facts, targets.index, id, block, from),
             };
             let owner = owner(targets, edge.target.0);
-            wanted.extend(spot.map(|spot| Veneer { spot, key: Key { detour, owner, addend: edge.addend } }));
+            wanted.extend(spot.map(|spot| Placed { spot, key: Key { detour, owner, addend: edge.addend } }));
         }
     }
 
@@ -248,21 +248,21 @@ impl Islands {
         after.or_else(before).map(|island| island.spot)
     }
 
-    /// Makes the islands of `zones` and `veneers`.
+    /// Makes the islands that `zones` and detours stand in.
     fn rebuild(&mut self, detours: &DetourFacts) {
-        self.veneers.sort_unstable();
+        self.placed.sort_unstable();
         self.islands.clear();
-        let mut spots: Vec<Spot> = self.zones.iter().copied().collect();
-        spots.extend(self.veneers.iter().map(|veneer| veneer.spot));
+        let mut spots: Vec<Spot> = self.zones.clone();
+        spots.extend(self.placed.iter().map(|one| one.spot));
         spots.sort_unstable();
         spots.dedup();
         let mut start = 0;
         for spot in spots {
-            let count = self.veneers[start..].iter().take_while(|veneer| veneer.spot == spot).count();
+            let count = self.placed[start..].iter().take_while(|one| one.spot == spot).count();
             let size = (count * detours.size(spot.detour)) as u64;
-            let veneers = start..start + count;
+            let placed = start..start + count;
             start += count;
-            self.islands.push(Island { spot, veneers, size, offset: 0, address: 0 });
+            self.islands.push(Island { spot, placed, size, offset: 0, address: 0 });
         }
     }
 
@@ -273,7 +273,7 @@ impl Islands {
             island.address = layout.chunk_address(island.spot.graph, CODE).wrapping_add(island.offset);
             let size = detours.size(island.spot.detour) as u64;
             let at = (0..).map(|index| island.address + index * size);
-            let keys = self.veneers[island.veneers.clone()].iter().map(|veneer| veneer.key);
+            let keys = self.placed[island.placed.clone()].iter().map(|one| one.key);
             self.addresses.extend(keys.zip(at));
         }
         self.addresses.sort_unstable();
@@ -304,13 +304,13 @@ impl Islands {
                     source: None,
                 });
             };
-            let veneers = &self.veneers[island.veneers.clone()];
-            for ((index, bytes), veneer) in (0..).zip(bytes.chunks_exact_mut(size)).zip(veneers) {
+            let placed = &self.placed[island.placed.clone()];
+            for ((index, bytes), one) in (0..).zip(bytes.chunks_exact_mut(size)).zip(placed) {
                 let address = island.address + index * size as u64;
-                let destination = destination(addresses, veneer.key);
+                let destination = destination(addresses, one.key);
                 detours
-                    .write(veneer.key.detour, bytes, address, destination)
-                    .ok_or_else(|| out_of_reach(addresses, graph_of, veneer.key))?;
+                    .write(one.key.detour, bytes, address, destination)
+                    .ok_or_else(|| out_of_reach(addresses, graph_of, one.key))?;
             }
         }
         Ok(())

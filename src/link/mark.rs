@@ -22,6 +22,8 @@ pub(crate) mod need {
     pub(crate) const PLT: u8 = 2;
     /// An address in reach of the image.
     pub(crate) const NEAR: u8 = 4;
+    /// A hop, perhaps. The branch needs it, not the symbol.
+    pub(super) const HOP: u8 = 8;
 }
 
 /// The call frame records of one graph.
@@ -62,7 +64,7 @@ pub(crate) struct Marks {
     pub(crate) local_needs: Vec<(SymbolRef, u8)>,
     /// What live edges demand of where the batch lies.
     pub(crate) demands: Demands,
-    /// Blocks with a branch of short reach to another block, or out of the batch; repeated.
+    /// Blocks with branches of short reach, in order.
     pub(crate) short_branches: Vec<(u32, BlockId)>,
     /// How many edges were looked at.
     pub(crate) edge_count: u64,
@@ -114,7 +116,9 @@ pub(crate) fn mark(
     while let Some((graph, block)) = walk.pending.pop() {
         walk.visit(graph, block)?;
     }
-    let Walk { live, needs, local_needs, demands, short_branches, edge_count, .. } = walk;
+    let Walk { live, needs, local_needs, demands, mut short_branches, edge_count, .. } = walk;
+    short_branches.sort_unstable();
+    short_branches.dedup();
     Ok(Marks { live, needs, local_needs, demands, short_branches, edge_count })
 }
 
@@ -269,9 +273,6 @@ impl<'a> Walk<'a, '_> {
                 if plain {
                     0
                 } else {
-                    if (home, block) != (index, id) {
-                        self.note_short_branch(index, id, facts.request);
-                    }
                     let far = self.is_far(home, block);
                     needs_inside(graph, edge, facts.request, indirect, far, content)
                 }
@@ -281,16 +282,12 @@ impl<'a> Walk<'a, '_> {
                 needs_inside(graph, edge, facts.request, false, far, content)
             }
             Target::Absolute(address) => {
-                self.note_short_branch(index, id, facts.request);
                 if facts.pc_relative && facts.request == Request::NearAddress && address < LOW_END {
                     self.demands |= Demands::LOW;
                 }
                 needs_outside(facts.request)
             }
-            Target::Outside => {
-                self.note_short_branch(index, id, facts.request);
-                needs_outside(facts.request)
-            }
+            Target::Outside => needs_outside(facts.request),
             // Without a symbol the address is zero, and needs an entry to be loaded from all the same.
             Target::None => needs_outside(facts.request) & need::GOT,
         };
@@ -298,7 +295,7 @@ impl<'a> Walk<'a, '_> {
             return Err(unknown_kind(graph, id, edge));
         }
         if needs != 0 {
-            self.note_needs(index, graph, edge.target, needs);
+            self.note_needs(index, graph, id, edge.target, needs);
         }
         Ok(())
     }
@@ -373,13 +370,15 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    fn note_short_branch(&mut self, index: u32, block: BlockId, request: Request) {
-        if request == Request::ShortBranch && self.short_branches.last() != Some(&(index, block)) {
+    /// Notes what an edge of `block` needs.
+    fn note_needs(&mut self, index: u32, graph: &LinkGraph<'_>, block: BlockId, target: SymbolId, needs: u8) {
+        if needs & need::HOP != 0 && self.short_branches.last() != Some(&(index, block)) {
             self.short_branches.push((index, block));
         }
-    }
-
-    fn note_needs(&mut self, index: u32, graph: &LinkGraph<'_>, target: SymbolId, needs: u8) {
+        let needs = needs & !need::HOP;
+        if needs == 0 {
+            return;
+        }
         match graph.symbols[target.index()].global {
             NO_GLOBAL => {
                 let at = SymbolRef { graph: index, symbol: target.0 };
@@ -436,6 +435,7 @@ fn needs_inside(
             needs |= if relaxes { 0 } else { need::GOT };
         }
         Request::Call if far => needs |= need::PLT,
+        Request::ShortBranch => needs |= need::HOP,
         _ => {}
     }
     needs
@@ -446,7 +446,8 @@ fn needs_outside(request: Request) -> u8 {
         Request::NearAddress => need::NEAR,
         Request::Call | Request::Plt => need::PLT,
         Request::Got | Request::RelaxableGot => need::GOT,
-        Request::Nothing | Request::Address | Request::ShortBranch | Request::ThreadLocal => 0,
+        Request::ShortBranch => need::HOP,
+        Request::Nothing | Request::Address | Request::ThreadLocal => 0,
     }
 }
 

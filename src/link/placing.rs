@@ -29,7 +29,7 @@ pub(super) struct Placing<'a, 'data> {
     pub(super) entries: &'a Entries,
     pub(super) merging: &'a Merging<'data>,
     pub(super) granularity: Granularity,
-    /// Blocks with branches of short reach out of them.
+    /// Blocks with branches of short reach.
     pub(super) short_branches: &'a [(u32, BlockId)],
 }
 

@@ -22,12 +22,13 @@ pub(super) fn write_tables(
     externals: &HashMap<GlobalId, External>,
     entries: &Entries,
     merging: &Merging<'_>,
-    islands: &Islands,
     layout: &Layout,
 ) -> Result<()> {
     let mut contents: Vec<(BlockId, Vec<u8>)> = Vec::new();
     {
-        let addresses = Addresses::new(graphs, globals, externals, entries, image, merging, islands);
+        // No table has branches that need any.
+        let islands = Islands::default();
+        let addresses = Addresses::new(graphs, globals, externals, entries, image, merging, &islands);
         let mut got: Vec<u8> =
             entries.got.iter().flat_map(|owner| addresses.address(*owner).to_le_bytes()).collect();
         got.resize(graphs[image.index as usize].blocks[image.got.index()].size as usize, 0);

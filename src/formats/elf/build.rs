@@ -198,8 +198,12 @@ impl<'data> Builder<'_, 'data> {
             ));
         }
         let (mut flags, machine) = (flags_of(entry), self.object.machine);
-        flags.set(SymbolFlags::LARGE, machine.large_common == Some(entry.st_shndx.get(LE).0));
-        flags.set(SymbolFlags::VARIANT_PCS, entry.st_other.0 & machine.variant_pcs != 0);
+        if kind == SymbolKind::Common && machine.large_common == Some(entry.st_shndx.get(LE).0) {
+            flags |= SymbolFlags::LARGE;
+        }
+        if entry.st_other.0 & machine.variant_pcs != 0 {
+            flags |= SymbolFlags::VARIANT_PCS;
+        }
         let scope = scope_of(entry);
         let linkage = if scope == Scope::Local { Linkage::Strong } else { linkage_of(entry) };
         Ok(Symbol {
