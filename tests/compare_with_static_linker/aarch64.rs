@@ -1,13 +1,17 @@
 //! AArch64.
 
 use super::{Fixup, Image, Machine, compare, sources, zlib};
+use jitlink::base::ExecutorAddr;
+use jitlink::link::ResolvedSymbol;
 use jitlink_test_support::arch::Arch;
+use jitlink_test_support::pretended::pretended_symbol;
 use jitlink_test_support::toolchain::Compiler;
-use jitlink_test_support::{corpus, tests_dir};
+use jitlink_test_support::{corpus, full, tests_dir};
 use object::ObjectSymbol;
 use object::elf::{self, *};
+use std::path::PathBuf;
 
-const AARCH64: Machine = Machine { arch: Arch::Aarch64, extent, is_right };
+const AARCH64: Machine = Machine { arch: Arch::Aarch64, extent, undefined, is_right };
 
 #[test]
 fn c_code() {
@@ -61,9 +65,67 @@ fn a_large_c_program() {
 
 #[test]
 fn an_interpreter() {
-    let mut lua = sources("lua-src", "lua-5.4.8");
-    lua.retain(|path| !path.ends_with("luac.c"));
-    compare(&AARCH64, "a64-lua", &lua, Compiler::Gcc, &["-O2"], 5000);
+    compare(&AARCH64, "a64-lua", &lua(), Compiler::Gcc, &["-O2"], 5000);
+}
+
+#[test]
+fn a_compressor() {
+    let flags = ["-O2", "-ffunction-sections", "-fdata-sections"];
+    compare(&AARCH64, "a64-zstd", &zstd(), Compiler::Clang, &flags, 2000);
+}
+
+/// All programs, compilers and models; with `JITLINK_FULL`.
+#[test]
+fn matrix() {
+    if !full() {
+        return;
+    }
+    let sqlite = corpus::crate_dir("libsqlite3-sys").expect("the crate can be fetched");
+    // SQLite's code alone is larger than what the tiny model reaches.
+    let programs = [
+        ("zlib", zlib(), true),
+        ("lua", lua(), true),
+        ("zstd", zstd(), false),
+        ("sqlite", vec![sqlite.join("sqlite3/sqlite3.c")], false),
+    ];
+    let models = [
+        &["-O0", "-fPIC"][..],
+        &["-O2", "-fPIC"],
+        &["-O2", "-fpic"],
+        &["-O2", "-fno-pic"],
+        &["-O2", "-fno-pic", "-mcmodel=large"],
+        &["-O2", "-fno-pic", "-mcmodel=tiny"],
+        &["-O2", "-fPIC", "-mcmodel=tiny"],
+        &["-Os", "-fPIE", "-mbranch-protection=standard", "-ffunction-sections"],
+    ];
+    for (name, sources, is_small) in &programs {
+        for (compiler, flags) in [Compiler::Clang, Compiler::Gcc].iter().flat_map(|c| models.map(|m| (*c, m)))
+        {
+            let is_tiny = flags.contains(&"-mcmodel=tiny");
+            if is_tiny && !is_small {
+                continue;
+            }
+            let name = format!("a64-{name}-{}{}", compiler.name(), flags.concat());
+            compare(&AARCH64, &name, sources, compiler, flags, 100);
+        }
+    }
+}
+
+fn lua() -> Vec<PathBuf> {
+    let mut all = sources("lua-src", "lua-5.4.8");
+    all.retain(|path| !path.ends_with("luac.c"));
+    all
+}
+
+fn zstd() -> Vec<PathBuf> {
+    let folders = ["common", "compress", "decompress"];
+    folders.iter().flat_map(|folder| sources("zstd-sys", &format!("zstd/lib/{folder}"))).collect()
+}
+
+/// Out of the reach of calls, and within that of addresses: code that is not position-independent needs no more.
+fn undefined(name: &[u8]) -> ResolvedSymbol {
+    let symbol = pretended_symbol(name);
+    ResolvedSymbol { address: ExecutorAddr(0x7fff_4000_0000 + (symbol.address.0 & 0xf_fff0)), ..symbol }
 }
 
 fn extent(kind: elf::RelocationType) -> (usize, usize) {
@@ -81,6 +143,8 @@ fn is_right(fixup: &Fixup<'_, '_>) -> bool {
     }
     let wanted = fixup.target.wrapping_add_signed(addend);
     match kind {
+        // Directly to what is outside: here that may have moved, and there it is the place itself.
+        R_AARCH64_LD_PREL_LO19 | R_AARCH64_ADR_PREL_LO21 if fixup.symbol.is_undefined() => true,
         R_AARCH64_ABS64
         | R_AARCH64_PREL64
         | R_AARCH64_PREL32

@@ -6,9 +6,10 @@
 mod aarch64;
 mod x86_64;
 
-use jitlink::link::{Batch, LinkContext, LinkOptions, link};
+use jitlink::base::ExecutorAddr;
+use jitlink::link::{Batch, LinkContext, LinkOptions, ResolvedSymbol, Resolver, SymbolQuery, link};
 use jitlink_test_support::arch::Arch;
-use jitlink_test_support::pretended::{EveryName, PretendedMemory, pretended_symbol};
+use jitlink_test_support::pretended::PretendedMemory;
 use jitlink_test_support::process::{run, show};
 use jitlink_test_support::toolchain::{Compiler, llvm};
 use jitlink_test_support::{cache, corpus};
@@ -43,6 +44,8 @@ struct Machine {
     arch: Arch,
     /// How many bytes before and after a fixup's offset it may change.
     extent: fn(elf::RelocationType) -> (usize, usize),
+    /// Where what nobody defines is said to be.
+    undefined: fn(&[u8]) -> ResolvedSymbol,
     /// Whether a fixup leads to what it names.
     is_right: fn(&Fixup<'_, '_>) -> bool,
 }
@@ -85,8 +88,8 @@ struct Image {
     /// Address of each input section, by object and name.
     sections: HashMap<(usize, String), u64>,
     names: HashMap<String, u64>,
-    /// Address of what nobody defines.
-    undefined: fn(&str) -> u64,
+    /// What nobody defines.
+    undefined: fn(&[u8]) -> ResolvedSymbol,
 }
 
 impl Image {
@@ -139,7 +142,9 @@ impl Image {
                 let base = self.sections.get(&(object, section.name().ok()?.to_owned()))?;
                 Some(base + symbol.address())
             }
-            None => Some(self.names.get(name).copied().unwrap_or_else(|| (self.undefined)(name))),
+            None => Some(
+                self.names.get(name).copied().unwrap_or_else(|| (self.undefined)(name.as_bytes()).address.0),
+            ),
         }
     }
 }
@@ -156,7 +161,7 @@ fn compare(
     let files: Vec<Vec<u8>> = (0..sources.len())
         .map(|index| std::fs::read(dir.join(format!("{index}.o"))).expect("an object"))
         .collect();
-    let (ours, theirs) = (link_here(&files), link_statically(&dir));
+    let (ours, theirs) = (link_here(machine, &files), link_statically(&dir));
     let (mut count, mut faults) = (0, Vec::new());
     for (index, bytes) in files.iter().enumerate() {
         let file = Elf::parse(&**bytes).expect("an object");
@@ -263,14 +268,27 @@ fn merged_content<'data>(file: &Elf<'data>, index: SectionIndex) -> Option<(&'da
     merged.then(|| (section.data().unwrap_or_default(), sh_flags.0 & SHF_STRINGS.0 != 0))
 }
 
-fn link_here(files: &[Vec<u8>]) -> Image {
+/// Knows every name, at an address that its bytes decide.
+struct Everything(fn(&[u8]) -> ResolvedSymbol);
+
+impl Resolver for Everything {
+    fn resolve(&self, queries: &[SymbolQuery<'_>]) -> jitlink::base::Result<Vec<Option<ResolvedSymbol>>> {
+        Ok(queries.iter().map(|query| Some(self.0(query.name))).collect())
+    }
+}
+
+fn link_here(machine: &Machine, files: &[Vec<u8>]) -> Image {
     let manager = PretendedMemory::default();
     let mut batch = Batch::new();
     for (index, file) in files.iter().enumerate() {
         batch.add_object(format!("{index}.o"), file).expect("the object is added");
     }
-    let mut context =
-        LinkContext { manager: &manager, resolver: &EveryName, actions: None, plugins: &mut [] };
+    let mut context = LinkContext {
+        manager: &manager,
+        resolver: &Everything(machine.undefined),
+        actions: None,
+        plugins: &mut [],
+    };
     let options = LinkOptions { dead_strip: false, ..LinkOptions::default() };
     let linked = link(batch, &mut context, &options).expect("the objects link");
     let (mut sections, mut names) = (HashMap::new(), HashMap::new());
@@ -286,7 +304,7 @@ fn link_here(files: &[Vec<u8>]) -> Image {
         }
     }
     let memory = manager.contents.lock().expect("nobody panicked").clone();
-    Image { memory, sections, names, undefined: |name| pretended_symbol(name.as_bytes()).address.0 }
+    Image { memory, sections, names, undefined: machine.undefined }
 }
 
 fn link_statically(dir: &Path) -> Image {
@@ -307,7 +325,7 @@ fn link_statically(dir: &Path) -> Image {
             .filter_map(map_line)
             .collect(),
         names: names.map(|symbol| (symbol.name().unwrap_or_default().to_owned(), symbol.address())).collect(),
-        undefined: |_| 0,
+        undefined: |_| ResolvedSymbol { address: ExecutorAddr(0), size: 0, callable: false },
     }
 }
 

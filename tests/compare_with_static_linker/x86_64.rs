@@ -2,12 +2,13 @@
 
 use super::{Fixup, Image, Machine, compare, zlib};
 use jitlink_test_support::arch::Arch;
+use jitlink_test_support::pretended::pretended_symbol;
 use jitlink_test_support::tests_dir;
 use jitlink_test_support::toolchain::Compiler;
 use object::ObjectSymbol;
 use object::elf;
 
-const X86_64: Machine = Machine { arch: Arch::X86_64, extent, is_right };
+const X86_64: Machine = Machine { arch: Arch::X86_64, extent, undefined: pretended_symbol, is_right };
 
 #[test]
 fn c_code() {

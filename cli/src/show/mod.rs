@@ -9,7 +9,7 @@ mod times;
 
 use crate::progress::give_way;
 use jitlink::base::ExecutorAddr;
-use jitlink::graph::{LinkGraph, SymbolId};
+use jitlink::graph::{Architecture, LinkGraph, SymbolId};
 use jitlink::link::{Batch, LinkView};
 use std::io::Write;
 
@@ -37,7 +37,7 @@ fn symbols<'a>(view: &LinkView<'a, '_>, index: usize) -> Vec<(ExecutorAddr, Symb
     let place = |(id, symbol): (SymbolId, &jitlink::graph::Symbol)| {
         let (block, _) = symbol.place()?;
         let name = graph.symbol_name(id);
-        if name.is_empty() || !view.is_live(index, block) {
+        if name.is_empty() || is_mapping_symbol(graph, name) || !view.is_live(index, block) {
             return None;
         }
         Some((view.symbol_address(index, id)?, id, name))
@@ -45,4 +45,10 @@ fn symbols<'a>(view: &LinkView<'a, '_>, index: usize) -> Vec<(ExecutorAddr, Symb
     let mut symbols: Vec<_> = graph.symbols().filter_map(place).collect();
     symbols.sort_by_key(|(address, id, _)| (*address, *id));
     symbols
+}
+
+/// Whether a symbol only says that code or data starts where it is: `$x`, `$d`, `$x.ANY` (AAELF64, "Mapping symbols").
+fn is_mapping_symbol(graph: &LinkGraph<'_>, name: &[u8]) -> bool {
+    graph.architecture() == Architecture::Aarch64
+        && matches!(name, [b'$', b'x' | b'd'] | [b'$', b'x' | b'd', b'.', ..])
 }
