@@ -127,27 +127,23 @@ fn lookup_in(handle: *mut c_void, name: &[u8]) -> Option<ExecutorAddr> {
         Some(version) => Some(ZeroEnded::new(version)?),
         None => None,
     };
-    let find = || match &version {
+    let address = match &version {
         // SAFETY: both strings end in a zero byte, and the handle is open or one of the loader's own.
         Some(version) => unsafe { libc::dlvsym(handle, base.as_ptr(), version.as_ptr()) },
         // SAFETY: as above.
         None => unsafe { libc::dlsym(handle, base.as_ptr()) },
     };
-    let address = find();
-    if address.is_null() && !is_defined_as_null(find) {
+    if address.is_null() && !is_defined_as_null() {
         return None;
     }
     Some(ExecutorAddr(address as u64))
 }
 
-/// Only the error state tells a symbol at address zero from a missing one. It may hold an older error: cleared first.
+/// Only the error state tells a symbol at address zero from a missing one. The lookup has just set it, or cleared it.
 #[cold]
-fn is_defined_as_null(find: impl Fn() -> *mut c_void) -> bool {
+fn is_defined_as_null() -> bool {
     // SAFETY: has no preconditions; the text it returns is not used.
-    unsafe { libc::dlerror() };
-    let address = find();
-    // SAFETY: as above.
-    address.is_null() && unsafe { libc::dlerror() }.is_null()
+    unsafe { libc::dlerror() }.is_null()
 }
 
 /// `foo@VER` and `foo@@VER` as `foo` and `VER`.
