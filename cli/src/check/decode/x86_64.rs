@@ -51,7 +51,7 @@ fn decode_apx(legacy: &apx::Legacy) -> Result<Decoded, String> {
 }
 
 fn lower(instruction: &Instruction) -> Decoded {
-    let name = format!("{:?}", instruction.code());
+    let name = instruction.op_code().instruction_string().to_owned();
     Decoded { name, operands: Lowering::new(instruction).operands() }
 }
 
