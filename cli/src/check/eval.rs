@@ -228,11 +228,11 @@ mod tests {
         assert_eq!(
             message("decode_operand(main+5, 0)"),
             "operand 0 of 'main'+0x5 is a register, not an immediate: \
-             Mov_r64_rm64 has operands [reg, reg, 0x1, reg, 0x14, reg]"
+             MOV r64, r/m64 has operands [reg, reg, 0x1, reg, 0x14, reg]"
         );
         assert_eq!(
             message("decode_operand(main, 7)"),
-            "'main' has no operand 7: Call_rel32_64 has operands [0xb]"
+            "'main' has no operand 7: CALL rel32 has operands [0xb]"
         );
         assert_eq!(message("next_pc(nosuch)"), "no symbol 'nosuch' in the linked image");
         assert_eq!(message("next_pc(bss)"), "'bss' is in a zero-fill section: no instruction");
