@@ -159,14 +159,13 @@ struct ArchFacts {
     kinds: &'static [KindFacts],
     pointer_size: usize,
     plt_entry_size: usize,
-    can_relax: fn(EdgeKind, &[u8], u32, i64) -> bool,
     write_plt_entry: fn(&mut [u8], PltEntry) -> Result<()>,
     implicit_addend: fn(EdgeKind, &[u8]) -> Option<i64>,
     fragment_frame: (&'static [u8], &'static [u8]),
     detours: Option<&'static DetourFacts>,
 }
 
-/// The facts of an architecture. This and [`fix_up`] are all that dispatches.
+/// The facts of an architecture. This, and [`can_relax`] and [`fix_up`] on the way of the data, are all that dispatches.
 fn facts(architecture: Architecture) -> &'static ArchFacts {
     match architecture {
         Architecture::X86_64 => &x86_64::FACTS,
@@ -202,7 +201,11 @@ pub fn can_relax(
     offset: u32,
     addend: i64,
 ) -> bool {
-    (facts(architecture).can_relax)(kind, content, offset, addend)
+    match architecture {
+        Architecture::X86_64 => x86_64::can_relax(kind, content, offset, addend),
+        // That takes two instructions, and so two edges.
+        Architecture::Aarch64 => false,
+    }
 }
 
 /// Writes the code of a PLT entry.

@@ -19,8 +19,6 @@ pub(super) static FACTS: ArchFacts = ArchFacts {
     kinds: &kinds::KINDS,
     pointer_size: 8,
     plt_entry_size: PLT_ENTRY_SIZE,
-    // Whether instructions can do without the GOT depends on two relocations.
-    can_relax: |_, _, _, _| false,
     write_plt_entry: plt::write_plt_entry,
     implicit_addend: fixup::implicit_addend,
     fragment_frame: (&ENTER_FRAGMENTS, &LEAVE_FRAGMENTS),

@@ -20,7 +20,6 @@ pub(super) static FACTS: ArchFacts = ArchFacts {
     kinds: &kinds::KINDS,
     pointer_size: 8,
     plt_entry_size: PLT_ENTRY_SIZE,
-    can_relax,
     write_plt_entry: write_plt_entry_to_slice,
     implicit_addend,
     fragment_frame: (&ENTER_FRAGMENTS, &LEAVE_FRAGMENTS),
