@@ -1,5 +1,6 @@
 // Sections of one name, read-only in one object and writable in another, are one section between its bounds.
 //# Flags: -O0 | -O2 -fPIC | -O2 -fno-pic | -O2 -mcmodel=large
+//# Flags[aarch64]: -O0 | -O2 -fPIC | -O2 -fno-pic | -O2 -mcmodel=large -fno-pic
 //# Stdout: 3 entries: 1 2 9
 //# File: a.c
 #include <stdio.h>
