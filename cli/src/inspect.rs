@@ -7,7 +7,7 @@ use crate::report;
 use crate::show;
 use jitlink::base::{Error, Result};
 use jitlink::link::{LinkView, Plugin};
-use regex::Regex;
+use regex::bytes::{Regex, RegexBuilder};
 use std::path::Path;
 
 /// Shows and checks what the options ask for.
@@ -88,8 +88,9 @@ fn report_faults(file: &str, faults: &str) {
     report::print(&faults.lines().map(mark).collect::<String>());
 }
 
+/// Names are bytes, and classes of characters are ASCII's: tables for all of Unicode would cost the start of every run.
 fn compile(pattern: &str) -> Result<Regex> {
-    Regex::new(pattern).map_err(|error| {
+    RegexBuilder::new(pattern).unicode(false).build().map_err(|error| {
         let what = format!("-show-graphs: {}", error.to_string().replace('\n', " "));
         Error::invalid(what, Some("it takes a regular expression"))
     })

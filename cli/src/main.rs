@@ -2,12 +2,15 @@
 //!
 //! # Safety
 //!
-//! Runs the program that the user gave; see [`session`].
+//! Runs the program that the user gave; see [`session`]. The entry point is the C library's: Rust's own would read the
+//! list of mappings and replace signal handlers, which takes time and is not how a program expects to find its process.
 #![deny(unsafe_op_in_unsafe_fn)]
+#![no_main]
 
 mod args;
 mod check;
 mod definitions;
+mod heap;
 mod image;
 mod inspect;
 mod loading;
@@ -20,20 +23,32 @@ mod show;
 mod threads;
 
 use args::CommandLine;
+use std::ffi::{CStr, OsStr, OsString, c_char, c_int};
+use std::os::unix::ffi::OsStrExt;
 
 /// The status of a command that failed before the program ran, or whose link was all that was asked.
 const FAILURE: i32 = 1;
 
-fn main() {
-    jitlink::runtime::program::prepare_process();
-    let status = match CommandLine::parse(std::env::args_os()) {
+#[allow(unsafe_code)]
+// SAFETY: the C library calls this, and nothing else has that name.
+#[unsafe(no_mangle)]
+extern "C" fn main(count: c_int, words: *const *const c_char) -> c_int {
+    let words = (0..usize::try_from(count).unwrap_or(0)).map(|index| {
+        // SAFETY: the C library gives that many pointers to strings that stay.
+        let word = unsafe { CStr::from_ptr(*words.add(index)) };
+        OsStr::from_bytes(word.to_bytes()).to_owned()
+    });
+    // Threads of the program may still run: nothing is freed, the process just ends.
+    jitlink::host::exit(run(words))
+}
+
+fn run(words: impl Iterator<Item = OsString>) -> i32 {
+    match CommandLine::parse(words) {
         Ok(command_line) => session::run(&command_line).unwrap_or(FAILURE),
         Err(error) => {
             // A closed output is no reason to say more.
             let _ = error.print();
             if error.use_stderr() { FAILURE } else { 0 }
         }
-    };
-    // Threads of the program may still run: nothing is freed, the process just ends.
-    jitlink::host::exit(status)
+    }
 }

@@ -7,6 +7,7 @@
 #![allow(unsafe_code)]
 
 use crate::args::CommandLine;
+use crate::heap;
 use crate::inspect::Inspector;
 use crate::loading;
 use crate::manager;
@@ -26,6 +27,7 @@ use std::time::Instant;
 /// Does what the command line asks; the status is that of the program, or 0 if none was to be run.
 pub(crate) fn run(command_line: &CommandLine) -> Outcome<i32> {
     let options = &command_line.options;
+    heap::prepare(command_line.inputs.len());
     // The process ends soon: giving memory back piece by piece would only take time.
     let store = ManuallyDrop::new(InputStore::new());
     let progress = Progress::new();

@@ -37,7 +37,8 @@ pub(crate) fn anywhere(size: u64, alignment: u64) -> Result<Aligned> {
 
 /// Reserves `size` bytes such that all of them and the C library are in each other's reach; `None` if there is no room.
 pub(crate) fn near_c_library(size: u64, alignment: u64) -> Option<Aligned> {
-    let window = c_library_window();
+    let anchor = c_library_anchor();
+    let window = window_around(anchor);
     if size > window.end - window.start {
         return None;
     }
@@ -48,7 +49,7 @@ pub(crate) fn near_c_library(size: u64, alignment: u64) -> Option<Aligned> {
     {
         return Some(guess);
     }
-    let anchor = c_library_anchor();
+    let window = window.start.max(lowest_address())..window.end;
     let mut candidates = fits(&window, size, alignment)?;
     candidates.sort_by_key(|candidate| candidate.start.abs_diff(anchor));
     first_free(&candidates)
@@ -97,12 +98,8 @@ fn c_library_anchor() -> u64 {
     libc::getpid as *const () as u64
 }
 
-fn c_library_window() -> Range<u64> {
-    window_around(c_library_anchor())
-}
-
 fn window_around(anchor: u64) -> Range<u64> {
-    let below = anchor.saturating_add(NEIGHBOURHOOD).saturating_sub(REACH).max(lowest_address());
+    let below = anchor.saturating_add(NEIGHBOURHOOD).saturating_sub(REACH);
     let above = anchor.saturating_sub(NEIGHBOURHOOD).saturating_add(REACH).min(USER_END);
     below..above.max(below)
 }
