@@ -5,7 +5,7 @@
 //! Runs the program that the user gave; see [`session`]. The entry point is the C library's: Rust's own would read the
 //! list of mappings and replace signal handlers, which takes time and is not how a program expects to find its process.
 #![deny(unsafe_op_in_unsafe_fn)]
-#![no_main]
+#![cfg_attr(not(test), no_main)]
 
 mod args;
 mod check;
@@ -29,9 +29,9 @@ use std::os::unix::ffi::OsStrExt;
 /// The status of a command that failed before the program ran, or whose link was all that was asked.
 const FAILURE: i32 = 1;
 
+// SAFETY: the C library calls this, and nothing else has that name; tests have an entry point of their own.
 #[allow(unsafe_code)]
-// SAFETY: the C library calls this, and nothing else has that name.
-#[unsafe(no_mangle)]
+#[cfg_attr(not(test), unsafe(no_mangle))]
 extern "C" fn main(count: c_int, words: *const *const c_char) -> c_int {
     let words = (0..usize::try_from(count).unwrap_or(0)).map(|index| {
         // SAFETY: the C library gives that many pointers to strings that stay.
