@@ -32,6 +32,8 @@ pub mod status {
     pub const UNKNOWN_IMAGE: ActionStatus = 5;
     /// Pointers of a loaded library cannot be rewritten: its pages cannot be made writable, or read-only again.
     pub const PROTECTED: ActionStatus = 6;
+    /// Thread-local variables cannot be laid out as asked, or their module is not reserved.
+    pub const BAD_TEMPLATE: ActionStatus = 7;
 }
 
 /// The call of `function` with `words`, in this process.

@@ -34,6 +34,7 @@ pub mod images;
 pub mod init;
 pub mod program;
 pub mod static_libc;
+pub mod thread_locals;
 pub mod unwind;
 
 pub use action::{ActionFn, status};

@@ -8,6 +8,7 @@
 
 mod cpu_features;
 mod outline_atomics;
+mod thread_locals;
 
 use super::builtins::Entry;
 use super::program::OutermostFn;
@@ -93,6 +94,11 @@ pub(super) unsafe extern "C" fn pthread_atfork(
 ) -> c_int {
     naked_asm!("mov x3, x30", "b {}", sym static_libc::register_at_fork)
 }
+
+pub(super) use thread_locals::{
+    absent_tls_descriptor, prepare_thread_locals, thread_locals_slot, thread_pointer, tls_descriptor,
+    tls_get_addr,
+};
 
 /// What the compilers' support library has on this architecture alone.
 pub(super) fn builtins() -> impl Iterator<Item = Entry> {

@@ -7,6 +7,7 @@
 #![allow(unsafe_code)]
 
 mod cpu_model;
+mod thread_locals;
 
 use super::program::OutermostFn;
 #[cfg(target_env = "gnu")]
@@ -73,6 +74,11 @@ pub(super) unsafe extern "C" fn pthread_atfork(
 ) -> c_int {
     naked_asm!("mov rcx, [rsp]", "jmp {}", sym static_libc::register_at_fork)
 }
+
+pub(super) use thread_locals::{
+    absent_tls_descriptor, prepare_thread_locals, thread_locals_slot, thread_pointer, tls_descriptor,
+    tls_get_addr,
+};
 
 /// What the compilers' support library has on this architecture alone.
 pub(super) use cpu_model::entries as builtins;
