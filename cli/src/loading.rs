@@ -1,6 +1,6 @@
 //! From the command line to what is to be linked.
 
-use crate::args::CommandLine;
+use crate::args::{CommandLine, Options};
 use crate::definitions;
 use crate::progress::Progress;
 use crate::report::{self, OrReport, Outcome, Reported};
@@ -26,9 +26,6 @@ pub(crate) fn load<'a>(
     options.library_dirs.iter().for_each(|dir| search.add_dir(dir));
     search.search_system(options.search_sys_lib);
     let batch = loader.batch_mut();
-    if !options.noexec {
-        batch.require(options.entry.as_bytes());
-    }
     for alias in &options.alias {
         batch.add_alias(alias.name.as_bytes(), alias.target.as_bytes());
     }
@@ -38,6 +35,10 @@ pub(crate) fn load<'a>(
         failed = outcome.or_report().err().or(failed.take());
         progress.advance();
     });
+    if !options.noexec {
+        let entry = options.entry(loader.batch_mut().spelling());
+        loader.batch_mut().require(entry.into_bytes());
+    }
     loader.batch_mut().set_harness(true);
     for path in &options.harness {
         failed = loader.add_file(path, AddOptions::default()).or_report().err().or(failed);
@@ -74,19 +75,19 @@ fn check_entry(command_line: &CommandLine, batch: &Batch<'_>) -> Outcome<()> {
         let what = format!("code for {} cannot run on {}", architecture.name(), Architecture::host().name());
         return Err(report::error(&Error::invalid(what, Some("link it with -noexec"))));
     }
-    let entry = options.entry.as_str();
+    let entry = options.entry(batch.spelling());
     let is_alias = options.alias.iter().any(|alias| alias.name == entry);
     if is_alias || batch.defines(entry.as_bytes()) {
         return Ok(());
     }
-    Err(no_entry(entry))
+    Err(no_entry(options, &entry))
 }
 
 /// Reports that there is nothing to run.
-pub(crate) fn no_entry(entry: &str) -> Reported {
+pub(crate) fn no_entry(options: &Options, entry: &str) -> Reported {
     let help = "give -entry SYMBOL to run another function, or -noexec to link without running anything";
-    let what = if entry == "main" {
-        "no input defines main, so there is nothing to run".to_owned()
+    let what = if options.entry.is_none() {
+        format!("no input defines {entry}, so there is nothing to run")
     } else {
         format!("no input defines {entry}, which -entry names")
     };

@@ -38,8 +38,9 @@ pub(crate) fn run(command_line: &CommandLine) -> Outcome<i32> {
     if options.show_linked_files {
         show::linked_files(&loaded.batch);
     }
+    let entry = options.entry(loaded.batch.spelling());
     progress.begin("Linking", loaded.batch.len());
-    let linked = link_all(command_line, loaded, &workers)?;
+    let linked = link_all(command_line, loaded, &entry, &workers)?;
     drop(progress);
     linked.warnings().iter().for_each(|warning| report::warning(warning));
     if options.show_times {
@@ -52,10 +53,15 @@ pub(crate) fn run(command_line: &CommandLine) -> Outcome<i32> {
         forget(linked);
         return Ok(0);
     }
-    execute(command_line, linked)
+    execute(command_line, linked, &entry)
 }
 
-fn link_all<'a>(command_line: &'a CommandLine, loaded: Loaded<'a>, workers: &Workers) -> Outcome<Linked<'a>> {
+fn link_all<'a>(
+    command_line: &'a CommandLine,
+    loaded: Loaded<'a>,
+    entry: &str,
+    workers: &Workers,
+) -> Outcome<Linked<'a>> {
     let options = &command_line.options;
     let resolver = ManuallyDrop::new(symbols(command_line, &loaded.shared_libraries).or_report()?);
     let manager = ManuallyDrop::new(manager::choose(options).or_report()?);
@@ -67,7 +73,7 @@ fn link_all<'a>(command_line: &'a CommandLine, loaded: Loaded<'a>, workers: &Wor
     plugins.extend(inspector.as_mut().map(|plugin| plugin as &mut dyn Plugin));
     let mut context =
         LinkContext { manager: manager.as_ref(), resolver: &*resolver, actions, plugins: &mut plugins };
-    link(loaded.batch, &mut context, &link_options(command_line, workers)).or_report()
+    link(loaded.batch, &mut context, &link_options(command_line, entry, workers)).or_report()
 }
 
 /// The symbols that linked code can see besides its own.
@@ -79,22 +85,21 @@ fn symbols(command_line: &CommandLine, shared_libraries: &[PathBuf]) -> Result<P
     Ok(symbols)
 }
 
-fn link_options(command_line: &CommandLine, workers: &Workers) -> LinkOptions {
+fn link_options(command_line: &CommandLine, entry: &str, workers: &Workers) -> LinkOptions {
     let options = &command_line.options;
     let aliases = options.alias.iter().map(|alias| alias.name.as_bytes().to_vec());
     LinkOptions {
         dead_strip: !options.keep_all,
         undefined: if options.phony_externals { UndefinedPolicy::Null } else { UndefinedPolicy::Refuse },
-        keep: aliases.chain([options.entry.as_bytes().to_vec()]).collect(),
+        keep: aliases.chain([entry.as_bytes().to_vec()]).collect(),
         workers: workers.clone(),
         ..LinkOptions::default()
     }
 }
 
-fn execute(command_line: &CommandLine, linked: Linked<'_>) -> Outcome<i32> {
-    let entry = command_line.options.entry.as_str();
+fn execute(command_line: &CommandLine, linked: Linked<'_>, entry: &str) -> Outcome<i32> {
     let Some(address) = linked.lookup(entry.as_bytes()).filter(|address| !address.is_null()) else {
-        return Err(loading::no_entry(entry));
+        return Err(loading::no_entry(&command_line.options, entry));
     };
     // SAFETY: the user asked for this function of these objects to be run as a program.
     unsafe { run_main(linked, address, command_line.argv()) }.or_report()

@@ -1,6 +1,7 @@
 //! Object files to link graphs: one builder per format.
 
 pub(crate) mod elf;
+pub(crate) mod macho;
 mod object;
 mod refuse;
 

@@ -1,8 +1,9 @@
 //! What the batch asks of an object of any format: its global names first, its graph once they are resolved.
 
 use super::elf::{self, ElfObject};
+use super::macho::{self, MachObject, Subsections};
 use crate::base::{Result, Warning};
-use crate::graph::{Architecture, LinkGraph, Linkage, Scope, Symbol, SymbolKind};
+use crate::graph::{Architecture, LinkGraph, Linkage, Scope, Spelling, Symbol, SymbolKind};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -66,6 +67,7 @@ pub(crate) struct BuildOptions {
 pub(crate) struct Scratch {
     /// Block of each section, or one of the markers in `elf::build`.
     pub(crate) block_of_section: Vec<u32>,
+    pub(crate) subsections: Subsections,
     pub(crate) findings: Findings,
 }
 
@@ -81,18 +83,23 @@ pub(crate) struct Findings {
 #[derive(Debug)]
 pub(crate) enum Object<'data> {
     Elf(ElfObject<'data>),
+    Mach(MachObject<'data>),
     Graph(Box<LinkGraph<'data>>),
 }
 
 impl<'data> Object<'data> {
     /// Finds and checks the tables of an object file; `name` is what messages call it.
     pub(crate) fn parse(name: Arc<str>, data: &'data [u8]) -> Result<Self> {
+        if data.starts_with(&macho::MAGIC) {
+            return MachObject::parse(name, data).map(Self::Mach);
+        }
         ElfObject::parse(name, data).map(Self::Elf)
     }
 
     pub(crate) fn name(&self) -> &Arc<str> {
         match self {
             Self::Elf(object) => &object.name,
+            Self::Mach(object) => &object.name,
             Self::Graph(graph) => graph.name(),
         }
     }
@@ -100,7 +107,25 @@ impl<'data> Object<'data> {
     pub(crate) fn architecture(&self) -> Architecture {
         match self {
             Self::Elf(object) => object.machine.architecture,
+            Self::Mach(object) => object.machine.architecture,
             Self::Graph(graph) => graph.architecture(),
+        }
+    }
+
+    /// How its symbols spell names of C; none where that is not known.
+    pub(crate) fn spelling(&self) -> Option<Spelling> {
+        match self {
+            Self::Elf(_) => Some(Spelling::Plain),
+            Self::Mach(_) => Some(Spelling::Underscored),
+            Self::Graph(_) => None,
+        }
+    }
+
+    /// Calls `visit` for every symbol that is another name for what other objects define: the name, and the other's.
+    pub(crate) fn for_each_alias(&self, visit: impl FnMut(&'data [u8], &'data [u8])) -> Result<()> {
+        match self {
+            Self::Mach(object) => macho::for_each_alias(object, visit),
+            Self::Elf(_) | Self::Graph(_) => Ok(()),
         }
     }
 
@@ -108,7 +133,7 @@ impl<'data> Object<'data> {
     pub(crate) fn has_versions(&self) -> bool {
         match self {
             Self::Elf(object) => object.has_versions,
-            Self::Graph(_) => false,
+            Self::Mach(_) | Self::Graph(_) => false,
         }
     }
 
@@ -116,6 +141,7 @@ impl<'data> Object<'data> {
     pub(crate) fn first_global(&self) -> u32 {
         match self {
             Self::Elf(object) => object.first_global,
+            Self::Mach(object) => object.first_global,
             Self::Graph(_) => 0,
         }
     }
@@ -124,6 +150,7 @@ impl<'data> Object<'data> {
     pub(crate) fn global_count(&self) -> usize {
         match self {
             Self::Elf(object) => object.symbols.len() - object.first_global as usize,
+            Self::Mach(object) => object.symbols.len() - object.first_global as usize,
             Self::Graph(graph) => graph.symbols.len(),
         }
     }
@@ -131,7 +158,7 @@ impl<'data> Object<'data> {
     pub(crate) fn group_count(&self) -> usize {
         match self {
             Self::Elf(object) => object.groups.len(),
-            Self::Graph(_) => 0,
+            Self::Mach(_) | Self::Graph(_) => 0,
         }
     }
 
@@ -139,7 +166,7 @@ impl<'data> Object<'data> {
     pub(crate) fn group_signature(&self, index: usize) -> Result<(u32, &'data [u8])> {
         match self {
             Self::Elf(object) => elf::group_signature(object, index),
-            Self::Graph(_) => Ok((0, &[])),
+            Self::Mach(_) | Self::Graph(_) => Ok((0, &[])),
         }
     }
 
@@ -153,7 +180,7 @@ impl<'data> Object<'data> {
     pub(crate) fn section_count(&self) -> usize {
         match self {
             Self::Elf(object) => object.sections.len(),
-            Self::Graph(_) => 0,
+            Self::Mach(_) | Self::Graph(_) => 0,
         }
     }
 
@@ -162,6 +189,7 @@ impl<'data> Object<'data> {
     pub(crate) fn for_each_global(&self, visit: impl FnMut(GlobalSymbol<'data>) -> Result<()>) -> Result<()> {
         match self {
             Self::Elf(object) => elf::for_each_global(object, visit),
+            Self::Mach(object) => macho::for_each_global(object, visit),
             Self::Graph(graph) => graph_globals(graph).try_for_each(visit),
         }
     }
@@ -175,6 +203,7 @@ impl<'data> Object<'data> {
     ) -> Result<LinkGraph<'data>> {
         match self {
             Self::Elf(object) => elf::build(&object, resolution, options, scratch),
+            Self::Mach(object) => macho::build(&object, resolution, options, scratch),
             Self::Graph(graph) => Ok(apply_resolution(*graph, resolution, scratch)),
         }
     }

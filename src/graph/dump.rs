@@ -54,6 +54,8 @@ fn write_section(f: &mut Formatter<'_>, id: SectionId, section: &Section<'_>) ->
         SectionRole::Finalizers(phase, priority) => write!(f, " finalizers({phase:?}, {priority})")?,
         SectionRole::ThreadData => f.write_str(" thread-data")?,
         SectionRole::ThreadZeroFill => f.write_str(" thread-zero-fill")?,
+        SectionRole::ThreadDescriptors => f.write_str(" thread-descriptors")?,
+        SectionRole::CompactUnwind => f.write_str(" compact-unwind")?,
     }
     write_flags(f, section.flags.iter_names().map(|(name, _)| name))?;
     f.write_str("\n")

@@ -12,6 +12,7 @@ mod edit;
 mod ids;
 mod memory;
 mod section;
+mod spelling;
 pub(crate) mod symbol;
 #[cfg(test)]
 mod testing;
@@ -26,6 +27,7 @@ pub use edit::{NewBlock, NewSymbol, References};
 pub use ids::{BlockId, SectionId, SymbolId};
 pub use memory::{Lifetime, Permissions};
 pub use section::{InitPhase, Section, SectionFlags, SectionRole, is_c_identifier};
+pub use spelling::Spelling;
 pub use symbol::{Linkage, Scope, Symbol, SymbolFlags, SymbolKind};
 
 use crate::base::{ExecutorAddr, Place};
@@ -76,6 +78,7 @@ pub struct LinkGraph<'data> {
     pub(crate) own_names: Vec<Cow<'data, [u8]>>,
     /// Whether its code has landing pads for indirect branches, so that what the linker adds must have them too.
     pub(crate) landing_pads: bool,
+    pub(crate) spelling: Spelling,
 }
 
 impl<'data> LinkGraph<'data> {
@@ -94,7 +97,14 @@ impl<'data> LinkGraph<'data> {
             strings: &[],
             own_names: Vec::new(),
             landing_pads: false,
+            spelling: Spelling::Plain,
         }
+    }
+
+    /// How its symbols spell names of C.
+    #[must_use]
+    pub fn spelling(&self) -> Spelling {
+        self.spelling
     }
 
     /// The input it was made from, as the user named it.
@@ -107,6 +117,11 @@ impl<'data> LinkGraph<'data> {
     #[must_use]
     pub fn architecture(&self) -> Architecture {
         self.architecture
+    }
+
+    /// Says how its symbols spell names of C. Among objects, a graph goes by their spelling.
+    pub fn set_spelling(&mut self, spelling: Spelling) {
+        self.spelling = spelling;
     }
 
     /// The constant facts of an edge kind.
@@ -253,10 +268,13 @@ impl<'data> LinkGraph<'data> {
         self.blocks[block.index()].edges = EdgeRun::Owned { start: start as u32, count: table.len() as u32 };
     }
 
-    /// The place of an offset in a block, for messages.
+    /// The place of an offset in a block, for messages: in its section, whose blocks are taken to follow each other.
     #[must_use]
     pub fn place(&self, block: BlockId, offset: u64) -> Place {
+        let before = &self.blocks[..block.index()];
         let block = self.block(block);
+        let siblings = before.iter().filter(|other| other.section == block.section);
+        let offset = siblings.fold(offset, |offset, other| offset.saturating_add(other.size));
         Place::file(self.name.clone()).in_section(self.section(block.section).display_name()).at(offset)
     }
 

@@ -29,6 +29,10 @@ pub enum SectionRole {
     ThreadData,
     /// Zero-filled thread-local variables.
     ThreadZeroFill,
+    /// Descriptors of Mach-O's thread-local variables: a function, a key, and the offset in the thread's block.
+    ThreadDescriptors,
+    /// Mach-O's compact unwind information, one record of 32 bytes for each function.
+    CompactUnwind,
 }
 
 /// In which of its format's arrays an initialiser or finaliser stands. The number beside it is its priority: lower runs
@@ -61,6 +65,8 @@ bitflags::bitflags! {
         const COMPRESSED = 32;
         /// Removed by an edit: only its id is left, and nothing iterates over it.
         const REMOVED = 64;
+        /// A block is kept if something that it refers to is.
+        const LIVE_SUPPORT = 128;
     }
 }
 

@@ -57,14 +57,16 @@ impl ProcessSymbols {
 
 impl Resolver for ProcessSymbols {
     fn resolve(&self, queries: &[SymbolQuery<'_>]) -> Result<Vec<Option<ResolvedSymbol>>> {
-        Ok(queries.iter().map(|query| self.find(query.name, query.near)).collect())
+        Ok(queries.iter().map(|query| self.find(query.c_name?, query.near)).collect())
     }
 
     /// The dynamic loader lists no names; but it can be asked for each name that `name` may be a slip for.
-    fn near_misses(&self, name: &[u8]) -> Vec<String> {
+    fn near_misses(&self, query: &SymbolQuery<'_>) -> Vec<String> {
+        let Some(name) = query.c_name else { return Vec::new() };
+        let (prefix, _) = query.name.split_at(query.name.len() - name.len());
         let mut found: Vec<String> = one_slip_away(name)
             .filter(|other| self.find(other, false).is_some())
-            .map(|other| String::from_utf8_lossy(&other).into_owned())
+            .map(|other| String::from_utf8_lossy(&[prefix, &other].concat()).into_owned())
             .collect();
         found.sort_unstable();
         found.dedup();

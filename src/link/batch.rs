@@ -4,7 +4,7 @@ use super::globals::{Globals, MAX_OBJECTS, NameHasher, NameIds, Rank, SymbolRef,
 use super::prepared::{HashedSymbol, Prepared};
 use crate::base::{Error, Place, Result};
 use crate::formats::{GlobalKind, Object};
-use crate::graph::{Architecture, LinkGraph};
+use crate::graph::{Architecture, LinkGraph, Spelling};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -19,6 +19,8 @@ pub struct Batch<'data> {
     pub(crate) aliases: Vec<(u32, u32)>,
     /// Whether some name may carry a version.
     pub(crate) has_versions: bool,
+    /// How object files spell names of C, once there is one.
+    spelling: Option<Spelling>,
     hidden: bool,
     /// Objects of a test harness, in ascending order.
     pub(crate) harness: Vec<u32>,
@@ -57,6 +59,15 @@ impl<'data> Batch<'data> {
     #[must_use]
     pub fn architecture(&self) -> Option<Architecture> {
         self.objects.first().map(Object::architecture)
+    }
+
+    /// How the objects' symbols spell names of C.
+    #[must_use]
+    pub fn spelling(&self) -> Spelling {
+        self.spelling.unwrap_or_else(|| match self.objects.first() {
+            Some(Object::Graph(graph)) => graph.spelling(),
+            _ => Spelling::default(),
+        })
     }
 
     /// How many objects there are.
@@ -146,6 +157,7 @@ impl<'data> Batch<'data> {
         let object = &prepared.object;
         self.check_architecture(object)?;
         self.has_versions |= object.has_versions();
+        self.spelling = self.spelling.or(object.spelling());
         let index = self.objects.len();
         if index >= MAX_OBJECTS {
             return Err(Error::invalid("too many objects in one link", None));
@@ -153,6 +165,7 @@ impl<'data> Batch<'data> {
         self.ids.add(&mut self.globals, &prepared)?;
         self.claim_groups(index);
         self.claim_symbols(index, &prepared);
+        self.add_aliases(&prepared)?;
         if self.in_harness {
             self.harness.push(index as u32);
         }
@@ -161,6 +174,17 @@ impl<'data> Batch<'data> {
     }
 
     fn check_architecture(&self, object: &Object<'data>) -> Result<()> {
+        if let (Some(own), Some(all)) = (object.spelling(), self.spelling)
+            && own != all
+        {
+            let other = self.objects.iter().find(|object| object.spelling() == Some(all));
+            let other = other.map_or("", |object| object.name());
+            return Err(Error::unsupported(
+                Place::file(object.name().clone()),
+                format!("an object of another format than {other}"),
+                "link ELF and Mach-O objects in batches of their own",
+            ));
+        }
         match self.objects.first() {
             Some(first) if first.architecture() != object.architecture() => Err(Error::unsupported(
                 Place::file(object.name().clone()),
@@ -174,6 +198,10 @@ impl<'data> Batch<'data> {
             )),
             _ => Ok(()),
         }
+    }
+
+    fn add_aliases(&mut self, prepared: &Prepared<'data>) -> Result<()> {
+        prepared.object.for_each_alias(|name, target| self.add_alias(name, target))
     }
 
     fn claim_groups(&mut self, index: usize) {

@@ -91,11 +91,13 @@ pub fn link<'data>(
 ) -> Result<Linked<'data>> {
     let mut watch = Stopwatch::start();
 
+    let spelling = batch.spelling();
     // Names and COMDAT groups were resolved as objects came in; what lost never becomes a block.
     let Batch { objects, mut globals, ids, mut aliases, has_versions, harness, .. } = batch;
     let object_count = objects.len();
     let workers = &options.workers;
     let Built { mut graphs, mut findings } = build(objects, &globals, &ids, &harness, options)?;
+    graphs.iter_mut().for_each(|graph| graph.spelling = spelling);
     findings.duplicates.extend(settle_locals(&mut graphs, &globals, &harness));
     check_duplicates(&graphs, &globals, &findings.duplicates)?;
     if has_versions {
@@ -126,7 +128,7 @@ pub fn link<'data>(
     // From here on every live name has a definition in a graph, an answer, or is an absent weak one.
     let image_index = graphs.len() as u32;
     let architecture = graphs.first().map_or(Architecture::host(), LinkGraph::architecture);
-    let mut image = Image::new(image_index, architecture);
+    let mut image = Image::new(image_index, architecture, spelling);
     define_linker_symbols(&mut image, &mut graphs, &globals, &marks.live);
     image.add_commons(&graphs, &globals)?;
     for &(name, target) in &aliases {

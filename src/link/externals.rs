@@ -6,7 +6,7 @@ use super::liveness::Liveness;
 use super::mark::{Marks, need};
 use super::resolver::{ResolvedSymbol, Resolver, SymbolQuery};
 use crate::base::{Error, ExecutorAddr, Place, Result, Undefined, UndefinedReference};
-use crate::graph::{BlockId, LinkGraph};
+use crate::graph::{BlockId, LinkGraph, Spelling};
 use crate::passes::bounds::parse_linker_symbol;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering::Relaxed;
@@ -48,6 +48,7 @@ pub(crate) fn resolve(
     policy: UndefinedPolicy,
 ) -> Result<HashMap<GlobalId, External>> {
     let live = &marks.live;
+    let spelling = graphs.first().map_or(Spelling::Plain, LinkGraph::spelling);
     let is_near = |id: GlobalId| {
         marks.needs.get(id as usize).is_some_and(|needs| needs.load(Relaxed) & need::NEAR != 0)
     };
@@ -56,12 +57,12 @@ pub(crate) fn resolve(
     let asked: Vec<GlobalId> = names
         .iter()
         .copied()
-        .filter(|&id| globals.seen(id) & seen::HIDDEN == 0 && !is_own(globals.name(id)) && !is_alias(id))
+        .filter(|&id| {
+            globals.seen(id) & seen::HIDDEN == 0 && !is_own(spelling, globals.name(id)) && !is_alias(id)
+        })
         .collect();
-    let queries: Vec<_> = asked
-        .iter()
-        .map(|&id| SymbolQuery { name: globals.name(id), weak: is_weak(id), near: is_near(id) })
-        .collect();
+    let queries: Vec<_> =
+        asked.iter().map(|&id| query(globals, spelling, id, is_weak(id), is_near(id))).collect();
     let answers = if queries.is_empty() { Vec::new() } else { resolver.resolve(&queries)? };
     if answers.len() != queries.len() {
         return Err(Error::invalid("the resolver did not answer every query", None));
@@ -89,9 +90,20 @@ pub(crate) fn resolve(
     Err(Error::Undefined(describe(graphs, globals, live, &missing, aliases, resolver)))
 }
 
+fn query<'a>(
+    globals: &'a Globals<'_>,
+    spelling: Spelling,
+    id: GlobalId,
+    weak: bool,
+    near: bool,
+) -> SymbolQuery<'a> {
+    let name = globals.name(id);
+    SymbolQuery { name, c_name: spelling.c_name(name), weak, near }
+}
+
 /// Names that mean something of this image, never of the process that it is linked into.
-fn is_own(name: &[u8]) -> bool {
-    parse_linker_symbol(name).is_some()
+fn is_own(spelling: Spelling, name: &[u8]) -> bool {
+    parse_linker_symbol(spelling, name).is_some()
 }
 
 /// For how many names similar ones are looked for, which takes a look at all names: a longer list is no list of slips.
@@ -124,7 +136,11 @@ fn describe(
     let describe_one = |(position, &id): (usize, &GlobalId)| Undefined {
         name: String::from_utf8_lossy(globals.name(id)).into_owned(),
         references: places.remove(&id).unwrap_or_default(),
-        near_misses: if position < EXPLAINED { near_misses(globals, id, resolver) } else { Vec::new() },
+        near_misses: if position < EXPLAINED {
+            near_misses(graphs, globals, id, resolver)
+        } else {
+            Vec::new()
+        },
     };
     missing.iter().enumerate().map(describe_one).collect()
 }
@@ -148,14 +164,20 @@ fn add_places(
 /// How many similar names a message lists.
 const SUGGESTIONS: usize = 3;
 
-fn near_misses(globals: &Globals<'_>, id: GlobalId, resolver: &dyn Resolver) -> Vec<String> {
+fn near_misses(
+    graphs: &[LinkGraph<'_>],
+    globals: &Globals<'_>,
+    id: GlobalId,
+    resolver: &dyn Resolver,
+) -> Vec<String> {
+    let spelling = graphs.first().map_or(Spelling::Plain, LinkGraph::spelling);
     let name = globals.name(id);
     let mut list: Vec<String> = (0..globals.len() as u32)
         .filter(|&other| globals.definition(other).is_some() && is_similar(name, globals.name(other)))
         .take(SUGGESTIONS)
         .map(|other| String::from_utf8_lossy(globals.name(other)).into_owned())
         .collect();
-    list.extend(resolver.near_misses(name));
+    list.extend(resolver.near_misses(&query(globals, spelling, id, false, false)));
     list.truncate(SUGGESTIONS);
     list
 }

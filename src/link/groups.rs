@@ -89,6 +89,8 @@ pub(crate) enum GroupKind {
     PreinitArray,
     InitArray,
     FiniArray,
+    /// Descriptors of Mach-O's thread-local variables.
+    ThreadDescriptors,
     /// Call frame records, without gaps.
     EhFrame,
     /// A section whose bounds can be asked for: position of its name in the batch's list.
@@ -137,6 +139,8 @@ pub(crate) fn special_group(section: &Section<'_>) -> Option<(GroupKind, u32)> {
     match section.role {
         SectionRole::Regular | SectionRole::MergeStrings { .. } | SectionRole::MergeConstants { .. } => None,
         SectionRole::ThreadData | SectionRole::ThreadZeroFill => None,
+        SectionRole::ThreadDescriptors => Some((GroupKind::ThreadDescriptors, 0)),
+        SectionRole::CompactUnwind => None,
         SectionRole::EhFrame => Some((GroupKind::EhFrame, 0)),
         SectionRole::Initializers(InitPhase::Preinit, priority) => {
             Some((GroupKind::PreinitArray, u32::from(priority)))

@@ -10,7 +10,7 @@ use crate::graph::edge::EdgeRun;
 use crate::graph::symbol::{LinkageScope, NO_GLOBAL, NameRef};
 use crate::graph::{
     Architecture, Block, BlockId, Content, Lifetime, LinkGraph, Linkage, Permissions, Scope, Section,
-    SectionFlags, SectionId, SectionRole, Symbol, SymbolFlags, SymbolId, SymbolKind,
+    SectionFlags, SectionId, SectionRole, Spelling, Symbol, SymbolFlags, SymbolId, SymbolKind,
 };
 use std::borrow::Cow;
 use std::ops::Range;
@@ -45,9 +45,10 @@ pub(crate) const SLOT: u64 = 8;
 
 impl<'data> Image<'data> {
     /// An image graph with the GOT's block, which every image has.
-    pub(crate) fn new(index: u32, architecture: Architecture) -> Self {
+    pub(crate) fn new(index: u32, architecture: Architecture, spelling: Spelling) -> Self {
         let kinds = arch::kinds(architecture);
         let mut graph = LinkGraph::new("<image>", architecture, kinds);
+        graph.spelling = spelling;
         graph.symbols.push(Symbol::NULL);
         let mut image = Self {
             index,
@@ -245,7 +246,8 @@ impl<'data> Image<'data> {
 
     /// Hands the graph over, complete.
     pub(crate) fn detach(&mut self) -> LinkGraph<'data> {
-        let empty = LinkGraph::new(self.graph.name.clone(), self.graph.architecture, self.graph.kinds);
+        let mut empty = LinkGraph::new(self.graph.name.clone(), self.graph.architecture, self.graph.kinds);
+        empty.spelling = self.graph.spelling;
         std::mem::replace(&mut self.graph, empty)
     }
 }

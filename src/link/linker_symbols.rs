@@ -18,7 +18,8 @@ pub(super) fn define_linker_symbols<'data>(
     globals: &Globals<'data>,
     live: &Liveness,
 ) {
-    let meaning = |id| Some((id, parse_linker_symbol(globals.name(id))?));
+    let spelling = image.graph.spelling;
+    let meaning = |id| Some((id, parse_linker_symbol(spelling, globals.name(id))?));
     let wanted: Vec<_> = externals::undefined_names(globals).into_iter().filter_map(meaning).collect();
     let bounded = join_bounded_sections(&wanted, graphs, live);
     for (id, meaning) in wanted {
@@ -89,7 +90,8 @@ pub(super) fn set_linker_symbols(
 ) {
     let index = image.index as usize;
     for &(id, symbol) in &image.linker_symbols {
-        let Some(meaning) = parse_linker_symbol(globals.name(id)) else { continue };
+        let spelling = graphs[index].spelling;
+        let Some(meaning) = parse_linker_symbol(spelling, globals.name(id)) else { continue };
         let address = linker_symbol_address(image, graphs, layout, meaning);
         graphs[index].symbols[symbol.index()].value = address.0;
     }

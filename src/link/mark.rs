@@ -8,7 +8,7 @@ use crate::base::{Error, Result, Workers};
 use crate::graph::symbol::NO_GLOBAL;
 use crate::graph::{
     Block, BlockId, Demands, Edge, EdgeKind, KindFacts, Lifetime, LinkGraph, Request, Scope, SectionFlags,
-    SectionRole, Symbol, SymbolFlags, SymbolId, SymbolKind,
+    SectionRole, Spelling, Symbol, SymbolFlags, SymbolId, SymbolKind,
 };
 use crate::passes::bounds::{self, LinkerSymbol};
 use crate::passes::eh_frame::{self, EhFrame};
@@ -458,8 +458,9 @@ impl<'a, 'data> Walk<'a, 'data> {
 
     /// `__start_NAME` and `__stop_NAME` keep all sections called NAME.
     fn keep_bounded_sections(&mut self, id: GlobalId) {
-        let Some(LinkerSymbol::Section(bounds)) = bounds::parse_linker_symbol(self.ground.globals.name(id))
-        else {
+        let spelling = self.ground.graphs.first().map_or(Spelling::Plain, LinkGraph::spelling);
+        let name = self.ground.globals.name(id);
+        let Some(LinkerSymbol::Section(bounds)) = bounds::parse_linker_symbol(spelling, name) else {
             return;
         };
         let start = self.ground.named.partition_point(|entry| entry.0 < bounds.section);

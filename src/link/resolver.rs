@@ -7,6 +7,8 @@ use crate::base::{ExecutorAddr, Result};
 pub struct SymbolQuery<'a> {
     /// The name, as the object spells it.
     pub name: &'a [u8],
+    /// The name as C spells it: of a Mach-O symbol, what follows the underscore. None for a name that C cannot have.
+    pub c_name: Option<&'a [u8]>,
     /// Whether every reference is weak: the link goes on without it.
     pub weak: bool,
     /// Whether code refers to it by a field of limited reach, so that its size and sort are of interest.
@@ -35,9 +37,9 @@ pub trait Resolver {
     /// Whatever makes the link fail. A name that is not known is no error here: the link lists all of them at once.
     fn resolve(&self, queries: &[SymbolQuery<'_>]) -> Result<Vec<Option<ResolvedSymbol>>>;
 
-    /// Names that look like `name`, for the message that says it is undefined. Asked for the first few such names only.
-    fn near_misses(&self, name: &[u8]) -> Vec<String> {
-        let _ = name;
+    /// Names that look like that of `query`, as objects spell them, for the message that says it is undefined. Asked for the first few such names only.
+    fn near_misses(&self, query: &SymbolQuery<'_>) -> Vec<String> {
+        let _ = query;
         Vec::new()
     }
 }

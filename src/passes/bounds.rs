@@ -2,7 +2,7 @@
 //!
 //! Source: the names that `ld`'s manual documents as provided.
 
-use crate::graph::is_c_identifier;
+use crate::graph::{Spelling, is_c_identifier};
 
 /// Which end of a section or array a symbol stands for.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -70,7 +70,23 @@ pub fn parse_bounds_symbol(name: &[u8]) -> Option<BoundsSymbol<'_>> {
 /// What the linker defines `name` as, where it is undefined.
 #[inline]
 #[must_use]
-pub fn parse_linker_symbol(name: &[u8]) -> Option<LinkerSymbol<'_>> {
+pub fn parse_linker_symbol(spelling: Spelling, name: &[u8]) -> Option<LinkerSymbol<'_>> {
+    match spelling {
+        Spelling::Plain => parse_plain(name),
+        Spelling::Underscored => parse_mach(name),
+    }
+}
+
+/// As Apple's linker knows them.
+fn parse_mach(name: &[u8]) -> Option<LinkerSymbol<'_>> {
+    Some(match name {
+        b"___dso_handle" => LinkerSymbol::DsoHandle,
+        b"__mh_execute_header" | b"__mh_dylib_header" | b"__mh_bundle_header" => LinkerSymbol::HeaderStart,
+        _ => return None,
+    })
+}
+
+fn parse_plain(name: &[u8]) -> Option<LinkerSymbol<'_>> {
     match name {
         // C++ names are most of all names.
         [b'_', b'Z', ..] => None,
@@ -122,7 +138,7 @@ mod tests {
 
     #[test]
     fn linker_symbols_and_ordinary_names() {
-        let parse = |name: &'static str| parse_linker_symbol(name.as_bytes());
+        let parse = |name: &'static str| parse_linker_symbol(Spelling::Plain, name.as_bytes());
         assert_eq!(parse("_end"), Some(LinkerSymbol::End));
         assert_eq!(parse("end"), parse("_end"));
         assert_eq!(parse("edata"), parse("_edata"));

@@ -8,6 +8,7 @@ mod response;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
+use jitlink::graph::Spelling;
 use jitlink::inputs::Input;
 use std::ffi::{CString, OsString};
 use std::os::unix::ffi::OsStringExt;
@@ -56,9 +57,9 @@ pub(crate) struct Options {
     #[arg(long, help_heading = "Running")]
     pub(crate) noexec: bool,
 
-    /// Function to call instead of main
-    #[arg(long, value_name = "SYMBOL", default_value = "main", help_heading = "Running")]
-    pub(crate) entry: String,
+    /// Function to call instead of main, as objects spell it
+    #[arg(long, value_name = "SYMBOL", help_heading = "Running")]
+    pub(crate) entry: Option<String>,
 
     /// Add DIR to the directories searched for libraries
     #[arg(short = 'L', value_name = "DIR", help_heading = "Inputs")]
@@ -259,6 +260,11 @@ impl CommandLine {
 }
 
 impl Options {
+    /// The function to run, in the spelling of the objects.
+    pub(crate) fn entry(&self, spelling: Spelling) -> String {
+        self.entry.clone().unwrap_or_else(|| spelling.symbol("main"))
+    }
+
     /// The graphs to be printed.
     pub(crate) fn graphs(&self) -> Option<GraphRequest> {
         if self.show_graphs.is_none() && self.graph.is_none() {

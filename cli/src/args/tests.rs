@@ -85,11 +85,12 @@ fn flags_take_one_dash_or_two_and_a_truth_value() {
 #[test]
 fn values_follow_an_equals_sign_or_the_name() {
     for form in ["-entry start", "--entry start", "-entry=start", "--entry=start"] {
-        assert_eq!(ok(&format!("{form} a.o")).options.entry, "start", "{form}");
+        assert_eq!(ok(&format!("{form} a.o")).options.entry.as_deref(), Some("start"), "{form}");
     }
-    assert_eq!(ok("-entry -odd a.o").options.entry, "-odd");
-    assert_eq!(ok("-entry=a -entry=b a.o").options.entry, "b");
-    assert_eq!(ok("a.o").options.entry, "main");
+    assert_eq!(ok("-entry -odd a.o").options.entry.as_deref(), Some("-odd"));
+    assert_eq!(ok("-entry=a -entry=b a.o").options.entry.as_deref(), Some("b"));
+    assert_eq!(ok("a.o").options.entry(Spelling::Plain), "main");
+    assert_eq!(ok("a.o").options.entry(Spelling::Underscored), "_main");
     assert_eq!(ok("-write-symtab - a.o").options.write_symtab, Some("-".into()));
     assert_eq!(ok("-check a -check=b a.o").options.check, [PathBuf::from("a"), "b".into()]);
     assert_eq!(ok("-check-name=x a.o").options.check_name, "x");

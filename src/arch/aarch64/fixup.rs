@@ -197,6 +197,16 @@ impl<T: Targets> Fixer<'_, T> {
                 let (target, sum) = self.sum(edge);
                 (target, sum.wrapping_sub(got))
             }
+            NEG_DELTA32 | NEG_DELTA64 => {
+                // The addend belongs to the minuend, so that a merged section must not take it into the target.
+                let (target, folded) = self.targets.resolve(edge.target, 0);
+                let target = target.wrapping_add_signed(folded);
+                (target, field.wrapping_add_signed(addend).wrapping_sub(target))
+            }
+            GOTABS64 => {
+                let entry = self.entry(edge)?;
+                (entry, entry.wrapping_add_signed(addend))
+            }
             GOTPCREL32 => {
                 let entry = self.entry(edge)?;
                 (entry, entry.wrapping_add_signed(addend).wrapping_sub(field))

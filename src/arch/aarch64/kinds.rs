@@ -48,6 +48,12 @@ numbered_kinds! {
     PLT32: pc_relative(kind("PLT32", "L + A - P : i32", SIGNED32, Request::Call));
     /// `G(GDAT(S)) + A - P : i32`
     GOTPCREL32: pc_relative(kind("GOTPCREL32", "G(GDAT(S)) + A - P : i32", SIGNED32, Request::Got));
+    /// `A - S + P : i32`, a difference whose subtrahend is the target.
+    NEG_DELTA32: kind("NegDelta32", "A - S + P : i32", SIGNED32, Request::NearAddress);
+    /// `A - S + P : i64`, a difference whose subtrahend is the target.
+    NEG_DELTA64: kind("NegDelta64", "A - S + P : i64", WORD64, Request::Address);
+    /// `G(GDAT(S)) + A : u64`
+    GOTABS64: kind("GotAbs64", "G(GDAT(S)) + A : u64", WORD64, Request::Got);
     /// `S + A - GOT : i64`
     GOTREL64: kind("GOTREL64", "S + A - GOT : i64", WORD64, Request::Address);
     /// `S + A - GOT : i32`

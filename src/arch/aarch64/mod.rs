@@ -6,12 +6,14 @@ mod fixup;
 mod insn;
 pub mod kinds;
 mod plt;
+mod recognise;
 mod relax;
 #[cfg(test)]
 mod tests;
 
 pub use fixup::fix_up;
 pub use plt::PLT_ENTRY_SIZE;
+pub use recognise::{access_kind, is_branch, is_page_load};
 
 use super::ArchFacts;
 

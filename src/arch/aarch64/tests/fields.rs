@@ -83,7 +83,7 @@ fn every_kind_of_an_instruction_is_tested() {
     for (number, facts) in KINDS.iter().enumerate().filter(|(_, facts)| facts.width == 4) {
         let kind = EdgeKind(number as u8);
         let refused = facts.request == Request::ThreadLocal || kind >= AUTH_ABS64;
-        let data = [ABS32, PREL32, PLT32, GOTPCREL32, GOTREL32].contains(&kind);
+        let data = [ABS32, PREL32, PLT32, GOTPCREL32, GOTREL32, NEG_DELTA32].contains(&kind);
         let tested =
             INSTRUCTIONS.iter().any(|(tested, ..)| *tested == kind) || [MOVW_SABS_G0].contains(&kind);
         assert!(refused || data || tested, "{}", facts.name);
@@ -137,6 +137,9 @@ fn data() {
     assert_eq!(stored(PREL16, -0x10), 0x5660);
     assert_eq!(stored(PLT32, 4), S + 4 - P);
     assert_eq!(stored(GOTPCREL32, 4), (G + 4).wrapping_sub(P) & 0xffff_ffff);
+    assert_eq!(stored(GOTABS64, 4), G + 4);
+    assert_eq!(stored(NEG_DELTA32, 4), P.wrapping_add(4).wrapping_sub(S) & 0xffff_ffff);
+    assert_eq!(stored(NEG_DELTA64, 4), P.wrapping_add(4).wrapping_sub(S));
     assert_eq!(stored(GOTREL64, 4), S + 4 - GOT);
     assert_eq!(stored(GOTREL32, 4), S + 4 - GOT);
 }

@@ -1,0 +1,419 @@
+//! Relocations to edge runs. Addends stand in the fields, and some relocations come in pairs.
+
+use super::aarch64::Aarch64;
+use super::difference;
+use super::machine::Relocations;
+use super::object::MachObject;
+use super::sections::Contents;
+use super::subsections::{NO_SYMBOL, SectionBlocks, Subsections};
+use super::x86_64::X86_64;
+use crate::base::{Error, Place, Result};
+use crate::graph::symbol::LinkageScope;
+use crate::graph::{
+    Architecture, BlockId, Edge, LinkGraph, Linkage, Scope, SectionRole, Symbol, SymbolFlags, SymbolId,
+    SymbolKind,
+};
+use object::LittleEndian as LE;
+use object::macho;
+
+/// A relocation, unpacked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fields {
+    /// Offset in the section.
+    pub(crate) offset: u32,
+    /// `r_type`.
+    pub(crate) number: u8,
+    /// The field's size in bytes as a power of two.
+    pub(crate) length: u8,
+    pub(crate) pc_relative: bool,
+    /// Whether `symbol` is the index of a symbol; otherwise it is a section's number.
+    pub(crate) external: bool,
+    pub(crate) symbol: u32,
+}
+
+impl Fields {
+    fn new(relocation: macho::Relocation<LE>) -> Self {
+        let info = relocation.info(LE);
+        Self {
+            offset: info.r_address,
+            number: info.r_type.0,
+            length: info.r_length,
+            pc_relative: info.r_pcrel,
+            external: info.r_extern,
+            symbol: info.r_symbolnum,
+        }
+    }
+}
+
+/// Appends the edges of section `index` to the graph's, in the order of its relocations, with offsets in the section.
+pub(crate) fn decode<'data>(
+    object: &MachObject<'data>,
+    index: u32,
+    graph: &mut LinkGraph<'data>,
+    subsections: &mut Subsections,
+) -> Result<()> {
+    let section = &object.sections[index as usize];
+    let table: &[macho::Relocation<LE>] =
+        object.table(section.reloff.get(LE), section.nreloc.get(LE), "relocation table")?;
+    if table.is_empty() {
+        return Ok(());
+    }
+    graph.edges.reserve(table.len());
+    let architecture = graph.architecture;
+    let mut decoder = Decoder::new(object, index, graph, subsections)?;
+    match architecture {
+        Architecture::X86_64 => decoder.run::<X86_64>(table),
+        Architecture::Aarch64 => decoder.run::<Aarch64>(table),
+    }
+}
+
+/// Appends edges for the pointers of section `index`, whose symbols the indirect symbol table names.
+pub(crate) fn decode_pointers<'data>(
+    object: &MachObject<'data>,
+    index: u32,
+    graph: &mut LinkGraph<'data>,
+) -> Result<()> {
+    const POINTER: u64 = 8;
+    let section = &object.sections[index as usize];
+    let count = section.size.get(LE) / POINTER;
+    let first = section.reserved1.get(LE) as usize;
+    let entries = usize::try_from(count)
+        .ok()
+        .and_then(|count| object.indirect.get(first..first.checked_add(count)?))
+        .ok_or_else(|| {
+            Error::malformed(
+                object.file().in_section(object.section_display(index)),
+                "its pointers' entries are past the indirect symbol table",
+            )
+        })?;
+    for (position, entry) in (0u32..).zip(entries) {
+        let entry = macho::IndirectSymbol(entry.get(LE));
+        // Local and absolute pointers have their values in place, with relocations where these move.
+        let Some(entry) = entry.index() else { continue };
+        if entry as usize >= object.symbols.len() {
+            return Err(Error::malformed(
+                object.file().in_section(object.section_display(index)),
+                format!("indirect symbol {entry} is past the {} symbols", object.symbols.len()),
+            ));
+        }
+        let kind = object.machine.kinds.absolute;
+        graph.edges.push(Edge { offset: position * 8, target: SymbolId(entry), addend: 0, kind });
+    }
+    Ok(())
+}
+
+/// The relocations of one section.
+#[derive(Debug)]
+pub(crate) struct Decoder<'a, 'data> {
+    pub(super) object: &'a MachObject<'data>,
+    index: u32,
+    pub(super) graph: &'a mut LinkGraph<'data>,
+    pub(super) subsections: &'a mut Subsections,
+    content: &'data [u8],
+    /// The section's address in the object.
+    base: u64,
+    /// Whether the section holds descriptors of thread-local variables.
+    descriptors: bool,
+    /// Whether it holds distances of functions from the image's start.
+    offsets: bool,
+}
+
+impl<'a, 'data> Decoder<'a, 'data> {
+    pub(super) fn new(
+        object: &'a MachObject<'data>,
+        index: u32,
+        graph: &'a mut LinkGraph<'data>,
+        subsections: &'a mut Subsections,
+    ) -> Result<Self> {
+        let section = &object.sections[index as usize];
+        let first = subsections.blocks[index as usize].first;
+        let owner = graph.blocks[first as usize].section;
+        let offsets = subsections.blocks[index as usize].contents == Contents::FunctionOffsets;
+        let descriptors = graph.sections[owner.index()].role == SectionRole::ThreadDescriptors;
+        let content = match graph.blocks[first as usize].is_zero_fill() {
+            true => &[][..],
+            false => object.section_bytes(index)?,
+        };
+        let base = section.addr.get(LE);
+        Ok(Self { object, index, graph, subsections, content, base, descriptors, offsets })
+    }
+
+    fn run<R: Relocations>(&mut self, table: &[macho::Relocation<LE>]) -> Result<()> {
+        let mut relocations = table.iter();
+        while let Some(&relocation) = relocations.next() {
+            let fields = Fields::new(relocation);
+            let edge = if fields.number == R::UNSIGNED {
+                self.pointer::<R>(fields)?
+            } else if fields.number == R::SUBTRACTOR {
+                let next = relocations.next().map(|&relocation| Fields::new(relocation));
+                let minuend = next.filter(|next| next.number == R::UNSIGNED && next.offset == fields.offset);
+                let Some(minuend) = minuend else { return Err(self.unpaired(fields)) };
+                if self.offsets {
+                    let edge = self.pointer::<R>(minuend)?;
+                    self.graph.edges.push(edge);
+                    continue;
+                }
+                match difference::edge(self, fields, minuend)? {
+                    Some(edge) => edge,
+                    None => continue,
+                }
+            } else if Some(fields.number) == R::ADDEND {
+                let next = relocations.next().map(|&relocation| Fields::new(relocation));
+                let used = next.filter(|next| next.offset == fields.offset && takes_addend::<R>(*next));
+                let Some(used) = used else { return Err(self.unpaired(fields)) };
+                // 24 bits and a sign, where otherwise a symbol is.
+                let addend = i64::from((fields.symbol << 8).cast_signed() >> 8);
+                R::edge(self, used, Some(addend))?
+            } else {
+                R::edge(self, fields, None)?
+            };
+            self.graph.edges.push(edge);
+        }
+        Ok(())
+    }
+
+    fn pointer<R: Relocations>(&mut self, fields: Fields) -> Result<Edge> {
+        let kinds = self.object.machine.kinds;
+        let kind = match (fields.length, R::ABSOLUTE32) {
+            _ if fields.pc_relative => return Err(self.bad_form(fields)),
+            (3, _) if self.descriptors && fields.offset % DESCRIPTOR_SIZE == OFFSET_IN_DESCRIPTOR => {
+                kinds.thread_offset
+            }
+            (3, _) => kinds.absolute,
+            (2, Some(kind)) => kind,
+            _ => return Err(self.bad_form(fields)),
+        };
+        let content = self.number(fields)?;
+        let (target, addend) = if fields.external {
+            (self.symbol(fields)?, content)
+        } else {
+            self.place(fields, content.cast_unsigned())?
+        };
+        Ok(Edge { offset: fields.offset, target, addend, kind })
+    }
+
+    /// The symbol that a relocation refers to.
+    #[inline]
+    pub(crate) fn symbol(&self, fields: Fields) -> Result<SymbolId> {
+        match self.object.symbols.get(fields.symbol as usize) {
+            Some(entry) if !entry.n_type.is_stab() => Ok(SymbolId(fields.symbol)),
+            _ => Err(self.no_symbol(fields)),
+        }
+    }
+
+    /// A symbol near an address in the section that a relocation refers to, and the address's distance from it.
+    pub(crate) fn place(&mut self, fields: Fields, address: u64) -> Result<(SymbolId, i64)> {
+        let number = fields.symbol;
+        let index = number.checked_sub(1).filter(|&index| (index as usize) < self.object.sections.len());
+        let Some(index) = index else { return Err(self.no_section(fields)) };
+        match self.place_in(index, address) {
+            Some(place) => Ok(place),
+            None => Err(self.outside_of(fields, index, address)),
+        }
+    }
+
+    /// A symbol near an address in section `index`, and the address's distance from it.
+    pub(crate) fn place_in(&mut self, index: u32, address: u64) -> Option<(SymbolId, i64)> {
+        let block = self.block_at(index, address)?;
+        let offset = address.wrapping_sub(self.graph.blocks[block.index()].address.0);
+        if self.subsections.blocks[index as usize].merged {
+            // Each string and constant goes to a place of its own, which only a symbol there can lead to.
+            return Some((self.add_symbol(block, offset), 0));
+        }
+        let start = self.subsections.starts[block.index()];
+        if start != NO_SYMBOL {
+            return Some((SymbolId(start), offset.cast_signed()));
+        }
+        let symbol = self.add_symbol(block, 0);
+        self.subsections.starts[block.index()] = symbol.0;
+        Some((symbol, offset.cast_signed()))
+    }
+
+    fn add_symbol(&mut self, block: BlockId, offset: u64) -> SymbolId {
+        let id = SymbolId(self.graph.symbols.len() as u32);
+        self.graph.symbols.push(Symbol {
+            kind: SymbolKind::Defined,
+            block,
+            value: offset,
+            linkage_scope: LinkageScope::new(Linkage::Strong, Scope::Local),
+            flags: SymbolFlags::empty(),
+            ..Symbol::NULL
+        });
+        id
+    }
+
+    /// The block of section `index` that holds an address of the object; the last one holds the address of its end, too.
+    pub(crate) fn block_at(&self, index: u32, address: u64) -> Option<BlockId> {
+        let SectionBlocks { first, count, .. } = self.subsections.blocks[index as usize];
+        let blocks = self.graph.blocks.get(first as usize..(first + count) as usize)?;
+        let after = blocks.partition_point(|block| block.address.0 <= address);
+        let position = after.checked_sub(1)?;
+        let block = &blocks[position];
+        (address - block.address.0 <= block.size).then_some(BlockId(first + position as u32))
+    }
+
+    /// The block that the field at an offset of the section is in.
+    pub(crate) fn own_block(&self, offset: u32) -> Option<BlockId> {
+        self.block_at(self.index, self.address(offset))
+    }
+
+    /// The section whose relocations these are.
+    pub(crate) fn index(&self) -> u32 {
+        self.index
+    }
+
+    /// The address, in the object, of an offset in the section.
+    pub(crate) fn address(&self, offset: u32) -> u64 {
+        self.base.wrapping_add(u64::from(offset))
+    }
+
+    /// The four bytes of the field.
+    #[inline]
+    pub(crate) fn word(&self, fields: Fields) -> Result<u32> {
+        let field = self.content.get(fields.offset as usize..).and_then(|bytes| bytes.first_chunk());
+        field.map(|bytes| u32::from_le_bytes(*bytes)).ok_or_else(|| self.past_end(fields))
+    }
+
+    /// The signed number in a field of four or eight bytes.
+    #[inline]
+    pub(crate) fn number(&self, fields: Fields) -> Result<i64> {
+        if fields.length == 2 {
+            return self.word(fields).map(|word| i64::from(word.cast_signed()));
+        }
+        let field = self.content.get(fields.offset as usize..).and_then(|bytes| bytes.first_chunk());
+        field.map(|bytes| i64::from_le_bytes(*bytes)).ok_or_else(|| self.past_end(fields))
+    }
+
+    #[inline]
+    pub(crate) fn check_form(&self, fields: Fields, pc_relative: bool, length: u8) -> Result<()> {
+        if (fields.pc_relative, fields.length) == (pc_relative, length) {
+            return Ok(());
+        }
+        Err(self.bad_form(fields))
+    }
+}
+
+/// Bytes of a descriptor of a thread-local variable: a function, a key, an offset.
+const DESCRIPTOR_SIZE: u32 = 24;
+const OFFSET_IN_DESCRIPTOR: u32 = 16;
+
+fn takes_addend<R: Relocations>(fields: Fields) -> bool {
+    fields.number != R::UNSIGNED && fields.number != R::SUBTRACTOR && Some(fields.number) != R::ADDEND
+}
+
+/// What can be wrong.
+impl Decoder<'_, '_> {
+    fn at(&self, fields: Fields) -> Place {
+        let section = self.object.section_display(self.index);
+        self.object.file().in_section(section).at(u64::from(fields.offset))
+    }
+
+    #[cold]
+    fn past_end(&self, fields: Fields) -> Error {
+        if fields.offset & macho::R_SCATTERED != 0 {
+            return Error::unsupported(
+                self.at(Fields { offset: fields.offset & !macho::R_SCATTERED, ..fields }),
+                "a scattered relocation",
+                "only 32-bit objects have these: compile for x86_64 or arm64",
+            );
+        }
+        Error::malformed(
+            self.at(fields),
+            format!("{} relocation reaches past the end of its section", self.type_name(fields)),
+        )
+    }
+
+    #[cold]
+    pub(crate) fn unknown_type(&self, fields: Fields) -> Error {
+        Error::unsupported(
+            self.at(fields),
+            format!("unknown relocation type {}", fields.number),
+            "its meaning for relocatable objects is in no document that is public",
+        )
+    }
+
+    #[cold]
+    pub(crate) fn bad_form(&self, fields: Fields) -> Error {
+        let relative = if fields.pc_relative { "pc-relative" } else { "not pc-relative" };
+        let what = format!(
+            "{} relocation of {} bytes, {relative}, which has no meaning",
+            self.type_name(fields),
+            1 << fields.length
+        );
+        Error::malformed(self.at(fields), what)
+    }
+
+    #[cold]
+    fn no_symbol(&self, fields: Fields) -> Error {
+        let count = self.object.symbols.len();
+        let what = if (fields.symbol as usize) < count {
+            format!("relocation refers to symbol {}, which is a debugging entry", fields.symbol)
+        } else {
+            format!("relocation refers to symbol {}, past the {count} symbols", fields.symbol)
+        };
+        Error::malformed(self.at(fields), what)
+    }
+
+    #[cold]
+    fn no_section(&self, fields: Fields) -> Error {
+        let count = self.object.sections.len();
+        Error::malformed(
+            self.at(fields),
+            format!("relocation refers to section {} of {count}", fields.symbol),
+        )
+    }
+
+    #[cold]
+    fn outside_of(&self, fields: Fields, section: u32, address: u64) -> Error {
+        let what = format!(
+            "{} relocation refers to {address:#x}, which is not in {}",
+            self.type_name(fields),
+            self.object.section_display(section)
+        );
+        Error::malformed(self.at(fields), what)
+    }
+
+    #[cold]
+    pub(crate) fn needs_symbol(&self, fields: Fields) -> Error {
+        let what = format!("{} relocation without a symbol", self.type_name(fields));
+        Error::malformed(self.at(fields), what)
+    }
+
+    #[cold]
+    pub(crate) fn unpaired(&self, fields: Fields) -> Error {
+        let what = format!("{} relocation without the one that must follow it", self.type_name(fields));
+        Error::malformed(self.at(fields), what)
+    }
+
+    #[cold]
+    pub(crate) fn wrong_instruction(&self, fields: Fields, word: u32) -> Error {
+        let what = format!(
+            "{} relocation of the instruction {word:#010x}, which has no such field, or one that is not zero",
+            self.type_name(fields)
+        );
+        Error::malformed(self.at(fields), what)
+    }
+
+    #[cold]
+    pub(crate) fn signed_pointer(&self, fields: Fields) -> Error {
+        Error::unsupported(
+            self.at(fields),
+            "a pointer that is to be signed (ARM64_RELOC_AUTHENTICATED_POINTER)",
+            "compile with -arch arm64, without pointer authentication",
+        )
+    }
+
+    #[cold]
+    pub(crate) fn bad_difference(&self, fields: Fields, what: &str) -> Error {
+        Error::unsupported(
+            self.at(fields),
+            format!("difference of {what}"),
+            "one of the two must be in the function or variable that holds the difference",
+        )
+    }
+
+    fn type_name(&self, fields: Fields) -> String {
+        let name = self.object.machine.relocation_names.get(fields.number as usize);
+        name.map_or_else(|| format!("type {}", fields.number), |name| (*name).to_owned())
+    }
+}
