@@ -7,6 +7,7 @@
 #![allow(unsafe_code)]
 
 mod cpu_model;
+mod darwin;
 
 use super::program::OutermostFn;
 #[cfg(target_env = "gnu")]
@@ -92,3 +93,6 @@ pub(super) fn divide_by_zero() {
         std::arch::asm!("div {0:e}", in(reg) 0, inout("eax") 1 => _, inout("edx") 0 => _);
     }
 }
+
+/// What code for Darwin expects.
+pub(super) use darwin::*;
