@@ -2,6 +2,7 @@
 //! here, and nothing outside here, `formats` and `runtime/<arch>` matches on the architecture.
 
 pub mod aarch64;
+pub mod compact_unwind;
 mod fault;
 #[cfg(test)]
 mod testing;
@@ -175,6 +176,9 @@ struct ArchFacts {
     implicit_addend: fn(EdgeKind, &[u8]) -> Option<i64>,
     fragment_frame: (&'static [u8], &'static [u8]),
     detours: Option<&'static DetourFacts>,
+    /// `S + A : u64` and `S + A - P : i64`.
+    pointers: (EdgeKind, EdgeKind),
+    compact_unwind: &'static compact_unwind::Facts,
 }
 
 /// The facts of an architecture. This, and [`can_relax`] and [`fix_up`] on the way of the data, are all that dispatches.
@@ -195,6 +199,24 @@ pub fn kinds(architecture: Architecture) -> &'static [KindFacts] {
 #[must_use]
 pub fn pointer_size(architecture: Architecture) -> usize {
     facts(architecture).pointer_size
+}
+
+/// The kind of edges that store an address.
+#[must_use]
+pub fn address_kind(architecture: Architecture) -> EdgeKind {
+    facts(architecture).pointers.0
+}
+
+/// The kind of edges that store a distance in 64 bits.
+#[must_use]
+pub fn distance_kind(architecture: Architecture) -> EdgeKind {
+    facts(architecture).pointers.1
+}
+
+/// What compact unwind encodings mean.
+#[must_use]
+pub fn compact_unwind(architecture: Architecture) -> &'static compact_unwind::Facts {
+    facts(architecture).compact_unwind
 }
 
 /// Size of a PLT entry in bytes, and its alignment.

@@ -11,6 +11,7 @@ use crate::graph::{
     SectionRole, Spelling, Symbol, SymbolFlags, SymbolId, SymbolKind,
 };
 use crate::passes::bounds::{self, LinkerSymbol};
+use crate::passes::compact_unwind;
 use crate::passes::eh_frame::{self, EhFrame};
 use bitflags::bitflags;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
@@ -32,33 +33,48 @@ pub(crate) struct GraphFrames {
     pub(crate) frames: Vec<EhFrame>,
     /// All FDEs, sorted by the block that they describe.
     fdes: Vec<Fde>,
+    /// Compact unwind records; each function that they describe has an FDE, too.
+    pub(crate) compact: Vec<compact_unwind::Record>,
 }
 
 /// An FDE: the block that it describes, its section as an index in [`GraphFrames::frames`], its index there.
 type Fde = (BlockId, u32, u32);
 
 impl GraphFrames {
-    /// Splits a graph's call frame sections into records.
+    /// Splits a graph's call frame sections into records. Functions of compact unwind records that have none get some.
     pub(crate) fn read(graph: &mut LinkGraph<'_>) -> Result<Self> {
-        let mut frames = Vec::new();
-        let mut fdes = Vec::new();
+        let mut read = Self { frames: Vec::new(), fdes: Vec::new(), compact: Vec::new() };
         for index in 0..graph.blocks.len() {
             let section = graph.blocks[index].section;
-            if graph.sections.get(section.index()).is_some_and(|section| section.role == SectionRole::EhFrame)
-            {
-                let block = BlockId(index as u32);
-                graph.sort_edges(block);
-                let frame = eh_frame::split(graph, block)?;
-                let position = frames.len() as u32;
-                let of_blocks = eh_frame::fdes_of_blocks(&frame, graph);
-                fdes.extend(of_blocks.into_iter().map(|(block, fde)| (block, position, fde)));
-                frames.push(frame);
+            let block = BlockId(index as u32);
+            match graph.sections.get(section.index()).map(|section| section.role) {
+                Some(SectionRole::EhFrame) => read.add(graph, block)?,
+                Some(SectionRole::CompactUnwind) => {
+                    graph.sort_edges(block);
+                    read.compact.extend(compact_unwind::read(graph, block)?);
+                }
+                _ => {}
             }
         }
-        if frames.len() > 1 {
-            fdes.sort_unstable();
+        if !read.compact.is_empty()
+            && let Some(made) = compact_unwind::synthesize(graph, &read.compact, &read.frames)?
+        {
+            read.add(graph, made)?;
         }
-        Ok(Self { frames, fdes })
+        if read.frames.len() > 1 {
+            read.fdes.sort_unstable();
+        }
+        Ok(read)
+    }
+
+    fn add(&mut self, graph: &mut LinkGraph<'_>, block: BlockId) -> Result<()> {
+        graph.sort_edges(block);
+        let frame = eh_frame::split(graph, block)?;
+        let position = self.frames.len() as u32;
+        let of_blocks = eh_frame::fdes_of_blocks(&frame, graph);
+        self.fdes.extend(of_blocks.into_iter().map(|(block, fde)| (block, position, fde)));
+        self.frames.push(frame);
+        Ok(())
     }
 
     /// The records of a section, by its block: an index in [`Self::frames`].

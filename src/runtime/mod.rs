@@ -29,6 +29,7 @@ mod arch;
 mod arch;
 pub mod builtins;
 pub mod copy;
+pub mod darwin;
 pub mod ifunc;
 pub mod images;
 pub mod init;

@@ -1,5 +1,6 @@
 //! AArch64 (LP64, little-endian), after "ELF for the Arm 64-bit Architecture (AArch64)".
 
+mod compact_unwind;
 mod detour;
 mod errors;
 mod fixup;
@@ -25,6 +26,8 @@ pub(super) static FACTS: ArchFacts = ArchFacts {
     implicit_addend: fixup::implicit_addend,
     fragment_frame: (&ENTER_FRAGMENTS, &LEAVE_FRAGMENTS),
     detours: Some(&detour::FACTS),
+    pointers: (kinds::ABS64, kinds::PREL64),
+    compact_unwind: &compact_unwind::FACTS,
 };
 
 /// `bti c; stp x29, x30, [sp, #-16]!; mov x29, sp`.

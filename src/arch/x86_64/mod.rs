@@ -1,5 +1,6 @@
 //! x86-64, after the System V psABI for LP64.
 
+mod compact_unwind;
 mod errors;
 mod fixup;
 pub mod kinds;
@@ -24,6 +25,8 @@ pub(super) static FACTS: ArchFacts = ArchFacts {
     implicit_addend,
     fragment_frame: (&ENTER_FRAGMENTS, &LEAVE_FRAGMENTS),
     detours: None,
+    pointers: (kinds::ABS64, kinds::PC64),
+    compact_unwind: &compact_unwind::FACTS,
 };
 
 /// `sub $8, %rsp`: a call leaves the stack 8 bytes off its alignment.

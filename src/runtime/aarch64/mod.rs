@@ -7,6 +7,7 @@
 #![allow(unsafe_code)]
 
 mod cpu_features;
+mod darwin;
 mod outline_atomics;
 mod thread_locals;
 
@@ -110,3 +111,6 @@ pub(super) fn prepare_builtin(_name: &[u8]) {}
 
 /// What native code does at a division by zero: nothing, since the division instructions give zero.
 pub(super) fn divide_by_zero() {}
+
+/// What code for Darwin expects.
+pub(super) use darwin::*;

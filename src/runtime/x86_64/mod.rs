@@ -7,6 +7,7 @@
 #![allow(unsafe_code)]
 
 mod cpu_model;
+mod darwin;
 mod thread_locals;
 
 use super::program::OutermostFn;
@@ -98,3 +99,6 @@ pub(super) fn divide_by_zero() {
         std::arch::asm!("div {0:e}", in(reg) 0, inout("eax") 1 => _, inout("edx") 0 => _);
     }
 }
+
+/// What code for Darwin expects.
+pub(super) use darwin::*;
