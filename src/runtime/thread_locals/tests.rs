@@ -103,7 +103,7 @@ static SEEN_AT_EXIT: AtomicUsize = AtomicUsize::new(0);
 
 unsafe extern "C" {
     fn __cxa_thread_atexit_impl(
-        destructor: unsafe extern "C" fn(*mut std::ffi::c_void),
+        destructor: *const std::ffi::c_void,
         object: *mut std::ffi::c_void,
         dso: *mut std::ffi::c_void,
     ) -> i32;
@@ -128,7 +128,7 @@ fn blocks_outlive_destructors_at_thread_exit() {
         // SAFETY: the destructors get what they take for a module number.
         unsafe {
             libc::pthread_setspecific(key, data);
-            __cxa_thread_atexit_impl(note, data, std::ptr::null_mut());
+            __cxa_thread_atexit_impl(note as *const std::ffi::c_void, data, std::ptr::null_mut());
         }
     })
     .join()
