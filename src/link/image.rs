@@ -6,6 +6,7 @@ use super::groups::SegmentClass;
 use crate::arch;
 use crate::base::{Error, ExecutorAddr, Result};
 use crate::formats::elf::ehdr;
+use crate::formats::macho::header;
 use crate::graph::edge::EdgeRun;
 use crate::graph::symbol::{LinkageScope, NO_GLOBAL, NameRef};
 use crate::graph::{
@@ -230,12 +231,20 @@ impl<'data> Image<'data> {
         }
     }
 
-    /// Makes room for an ELF header that describes every segment there may be.
+    /// Makes room for a header of the objects' format that describes every segment there may be.
     pub(crate) fn add_header(&mut self) {
         if self.header.is_none() {
-            let size = ehdr::size(SegmentClass::ALL.len()) as u64;
-            let shape = Shape::content(size, 16);
-            self.header = Some(self.add_block(".ehdr", Permissions::READ, SectionFlags::empty(), shape));
+            let segments = SegmentClass::ALL.len();
+            let read = Permissions::READ;
+            // The header of Mach-O is what tells images from each other, and so the first thing in the first segment.
+            let (name, permissions, size) = match self.graph.spelling {
+                Spelling::Plain => (".ehdr", read, ehdr::size(segments)),
+                Spelling::Underscored => {
+                    ("__TEXT,__mach_header", read | Permissions::EXECUTE, header::size(segments))
+                }
+            };
+            let shape = Shape::content(size as u64, 16);
+            self.header = Some(self.add_block(name, permissions, SectionFlags::empty(), shape));
         }
     }
 

@@ -218,8 +218,11 @@ impl Layout {
         image: &Image<'_>,
     ) -> Option<(GroupKind, u32)> {
         if graph == image.index {
-            if Some(id) == image.header || Some(id) == image.plt {
+            if Some(id) == image.header {
                 return Some((GroupKind::Front, 0));
+            }
+            if Some(id) == image.plt {
+                return Some((GroupKind::Front, 1));
             }
             if id == image.got || Some(id) == image.slots {
                 return Some((GroupKind::Got, 0));
@@ -426,6 +429,20 @@ impl Layout {
     pub(crate) fn named_group(&self, name: &[u8]) -> Option<GroupKind> {
         let position = self.names.binary_search_by(|other| other.as_slice().cmp(name)).ok()?;
         Some(GroupKind::Named(position as u32))
+    }
+
+    /// From the first to the last of the groups of sections with bounds whose names are `included`; these are in one
+    /// segment and follow each other.
+    pub(crate) fn named_range(
+        &self,
+        graphs: &[LinkGraph<'_>],
+        included: impl Fn(&[u8]) -> bool,
+    ) -> Option<AddrRange> {
+        let positions = (0u32..).zip(&self.names).filter(|(_, name)| included(name));
+        let ranges =
+            positions.filter_map(|(position, _)| self.group_range(graphs, GroupKind::Named(position)));
+        ranges
+            .reduce(|all, range| AddrRange { start: all.start.min(range.start), end: all.end.max(range.end) })
     }
 
     /// The segments of these classes that are not empty. Of a class there is one only, but for section by section layout.

@@ -3,13 +3,13 @@
 use super::externals;
 use super::finishing::dso_handle;
 use super::globals::{GlobalId, Globals};
-use super::groups::{GroupKind, SegmentClass};
+use super::groups::{GroupKind, SegmentClass, special_group};
 use super::image::Image;
 use super::layout::{Layout, Segment};
 use super::liveness::Liveness;
 use crate::base::{AddrRange, ExecutorAddr};
-use crate::graph::{BlockId, LinkGraph, Permissions, Section, SectionFlags};
-use crate::passes::bounds::{Bound, LinkerSymbol, parse_linker_symbol};
+use crate::graph::{BlockId, Lifetime, LinkGraph, Permissions, Section, SectionFlags, SectionRole};
+use crate::passes::bounds::{Bound, LinkerSymbol, MachBounds, parse_linker_symbol};
 use std::collections::HashMap;
 
 pub(super) fn define_linker_symbols<'data>(
@@ -22,6 +22,11 @@ pub(super) fn define_linker_symbols<'data>(
     let meaning = |id| Some((id, parse_linker_symbol(spelling, globals.name(id))?));
     let wanted: Vec<_> = externals::undefined_names(globals).into_iter().filter_map(meaning).collect();
     let bounded = join_bounded_sections(&wanted, graphs, live);
+    for (_, meaning) in &wanted {
+        if let LinkerSymbol::MachBounds(bounds) = meaning {
+            join_included_sections(bounds, graphs, live);
+        }
+    }
     for (id, meaning) in wanted {
         match meaning {
             LinkerSymbol::Dynamic | LinkerSymbol::EhFrameHeader => continue,
@@ -78,6 +83,33 @@ fn join_bounded_sections<'a>(
     bounded
 }
 
+/// The same for `section$start$SEGMENT$SECTION` and its kin. Sections that have a place of their own keep it.
+fn join_included_sections(bounds: &MachBounds<'_>, graphs: &mut [LinkGraph<'_>], live: &Liveness) {
+    let is_included = |section: &Section<'_>| {
+        bounds.includes(&section.name)
+            && section.lifetime == Lifetime::Standard
+            && special_group(section).is_none_or(|(kind, _)| matches!(kind, GroupKind::Named(_)))
+    };
+    let mut permissions = Permissions::empty();
+    for (index, graph) in (0u32..).zip(&*graphs) {
+        if graph.sections.iter().any(is_included) {
+            let blocks = graph.blocks().filter(|(id, _)| live.is_live(index, *id));
+            let sections = blocks.map(|(_, block)| &graph.sections[block.section.index()]);
+            permissions |= sections
+                .filter(|section| is_included(section))
+                .fold(permissions, |all, section| all | section.permissions);
+        }
+    }
+    for section in
+        graphs.iter_mut().flat_map(|graph| &mut graph.sections).filter(|section| is_included(section))
+    {
+        section.permissions = permissions;
+        section.role = SectionRole::Regular;
+        section.flags.remove(SectionFlags::RELRO);
+        section.flags.insert(SectionFlags::C_IDENTIFIER);
+    }
+}
+
 fn named<'a>(section: &'a Section<'_>) -> Option<&'a [u8]> {
     section.flags.contains(SectionFlags::C_IDENTIFIER).then_some(&section.name)
 }
@@ -112,6 +144,10 @@ fn linker_symbol_address(
     match meaning {
         LinkerSymbol::Section(bounds) => {
             bound(layout.named_group(bounds.section).and_then(group), bounds.edge)
+        }
+        LinkerSymbol::MachBounds(bounds) => {
+            let is_included = |name: &[u8]| bounds.includes(name);
+            bound(layout.named_range(graphs, is_included), bounds.edge)
         }
         LinkerSymbol::PreinitArray(edge) => bound(group(GroupKind::PreinitArray), edge),
         LinkerSymbol::InitArray(edge) => bound(group(GroupKind::InitArray), edge),

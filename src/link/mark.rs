@@ -7,10 +7,10 @@ use crate::arch;
 use crate::base::{Error, Result, Workers};
 use crate::graph::symbol::NO_GLOBAL;
 use crate::graph::{
-    Block, BlockId, Demands, Edge, EdgeKind, KindFacts, Lifetime, LinkGraph, Request, Scope, SectionFlags,
-    SectionRole, Spelling, Symbol, SymbolFlags, SymbolId, SymbolKind,
+    Block, BlockId, Demands, Edge, EdgeKind, KindFacts, Lifetime, LinkGraph, Request, Scope, Section,
+    SectionFlags, SectionRole, Spelling, Symbol, SymbolFlags, SymbolId, SymbolKind,
 };
-use crate::passes::bounds::{self, LinkerSymbol};
+use crate::passes::bounds::{self, LinkerSymbol, MachBounds};
 use crate::passes::compact_unwind;
 use crate::passes::eh_frame::{self, EhFrame};
 use bitflags::bitflags;
@@ -153,6 +153,7 @@ pub(crate) fn mark(
         names.iter().for_each(|&id| _ = walk.reach_global(id));
     }
     walk.finish();
+    walk.keep_support();
     let Walk { found, .. } = walk;
     let Found { local_needs, demands, mut short_branches, edge_count, fault } = found;
     if let Some((_, error)) = fault {
@@ -281,6 +282,62 @@ impl<'a, 'data> Walk<'a, 'data> {
             self.push(graph, block);
             self.drain();
         }
+    }
+
+    /// Visits blocks that support what is live: those of sections with [`SectionFlags::LIVE_SUPPORT`] that refer to it.
+    fn keep_support(&mut self) {
+        /// Support for what is itself support is looked for so often; what is left then is kept.
+        const ROUNDS: usize = 8;
+        if self.ground.graphs.first().is_none_or(|graph| graph.spelling() == Spelling::Plain) {
+            return;
+        }
+        let mut rest = self.support();
+        for round in 0..=ROUNDS {
+            let before = rest.len();
+            let supporting;
+            (supporting, rest) = rest.into_iter().partition::<Vec<_>, _>(|&(graph, block)| {
+                round == ROUNDS || self.refers_to_live(graph, block)
+            });
+            supporting.into_iter().for_each(|(graph, block)| self.push(graph, block));
+            self.drain();
+            self.finish();
+            if rest.len() == before || rest.is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn support(&self) -> Vec<(u32, BlockId)> {
+        let supports = |section: &Section<'_>| {
+            section.flags.contains(SectionFlags::LIVE_SUPPORT)
+                && section.role != SectionRole::EhFrame
+                && section.lifetime != Lifetime::NoAlloc
+        };
+        let mut all = Vec::new();
+        for (index, graph) in (0u32..).zip(self.ground.graphs) {
+            if graph.sections.iter().any(supports) {
+                let blocks = graph.blocks().filter(|(id, block)| {
+                    supports(&graph.sections[block.section.index()]) && !self.ground.live.is_live(index, *id)
+                });
+                all.extend(blocks.map(|(id, _)| (index, id)));
+            }
+        }
+        all
+    }
+
+    fn refers_to_live(&self, index: u32, block: BlockId) -> bool {
+        let graph = &self.ground.graphs[index as usize];
+        graph.edges(block).any(|edge| {
+            let Some(symbol) = graph.symbols.get(edge.target.index()) else { return false };
+            match symbol.kind {
+                SymbolKind::Defined => self.ground.live.is_live(index, symbol.block),
+                SymbolKind::External => self.ground.globals.definition(symbol.global).is_some_and(|at| {
+                    let symbol = &self.ground.graphs[at.graph as usize].symbols[at.symbol as usize];
+                    symbol.kind == SymbolKind::Defined && self.ground.live.is_live(at.graph, symbol.block)
+                }),
+                _ => false,
+            }
+        })
     }
 
     /// Keeps the fault that comes first in the batch.
@@ -476,8 +533,10 @@ impl<'a, 'data> Walk<'a, 'data> {
     fn keep_bounded_sections(&mut self, id: GlobalId) {
         let spelling = self.ground.graphs.first().map_or(Spelling::Plain, LinkGraph::spelling);
         let name = self.ground.globals.name(id);
-        let Some(LinkerSymbol::Section(bounds)) = bounds::parse_linker_symbol(spelling, name) else {
-            return;
+        let bounds = match bounds::parse_linker_symbol(spelling, name) {
+            Some(LinkerSymbol::Section(bounds)) => bounds,
+            Some(LinkerSymbol::MachBounds(bounds)) => return self.keep_included_sections(&bounds),
+            _ => return,
         };
         let start = self.ground.named.partition_point(|entry| entry.0 < bounds.section);
         for index in start..self.ground.named.len() {
@@ -486,6 +545,26 @@ impl<'a, 'data> Walk<'a, 'data> {
                 break;
             }
             self.push(graph, block);
+        }
+    }
+
+    /// The same for `section$start$SEGMENT$SECTION` and its kin.
+    fn keep_included_sections(&mut self, bounds: &MachBounds<'_>) {
+        for (index, graph) in (0u32..).zip(self.ground.graphs) {
+            let included: Vec<bool> =
+                graph.sections.iter().map(|section| bounds.includes(&section.name)).collect();
+            if !included.contains(&true) {
+                continue;
+            }
+            for (id, block) in graph.blocks() {
+                let section = &graph.sections[block.section.index()];
+                if included[block.section.index()]
+                    && section.lifetime != Lifetime::NoAlloc
+                    && section.role != SectionRole::EhFrame
+                {
+                    self.push(index, id);
+                }
+            }
         }
     }
 

@@ -6,7 +6,8 @@ use super::layout::{self, Layout};
 use crate::arch::{self, PltEntry};
 use crate::base::Result;
 use crate::formats::elf::{self, ehdr};
-use crate::graph::{BlockId, Content, LinkGraph};
+use crate::formats::macho;
+use crate::graph::{Block, BlockId, Content, LinkGraph, Spelling};
 
 /// Contents of blocks of the image graph.
 pub(super) type Tables = Vec<(BlockId, Vec<u8>)>;
@@ -60,6 +61,9 @@ fn write_plt(addresses: &Addresses<'_, '_>, contents: &mut Tables) -> Result<()>
 fn header_bytes(addresses: &Addresses<'_, '_>, layout: &Layout, header: BlockId) -> Result<Vec<u8>> {
     let graph = &addresses.graphs[addresses.image.index as usize];
     let block = &graph.blocks[header.index()];
+    if graph.spelling == Spelling::Underscored {
+        return mach_header_bytes(graph, layout, block);
+    }
     let segment = |segment: &layout::Segment| ehdr::Segment {
         address: segment.address.0.wrapping_sub(block.address.0),
         size: segment.content_size + segment.zero_fill_size,
@@ -68,6 +72,18 @@ fn header_bytes(addresses: &Addresses<'_, '_>, layout: &Layout, header: BlockId)
     };
     let segments: Vec<_> = layout.segments.iter().map(segment).collect();
     let mut bytes = ehdr::bytes(elf::machine::machine(graph.architecture).number, &segments)?;
+    bytes.resize(block.size as usize, 0);
+    Ok(bytes)
+}
+
+fn mach_header_bytes(graph: &LinkGraph<'_>, layout: &Layout, block: &Block<'_>) -> Result<Vec<u8>> {
+    let segment = |segment: &layout::Segment| macho::header::Segment {
+        address: segment.address.0.wrapping_sub(block.address.0),
+        size: segment.content_size + segment.zero_fill_size,
+        permissions: segment.class.permissions(),
+    };
+    let segments: Vec<_> = layout.segments.iter().map(segment).collect();
+    let mut bytes = macho::header::bytes(graph.architecture, &segments)?;
     bytes.resize(block.size as usize, 0);
     Ok(bytes)
 }

@@ -22,11 +22,33 @@ pub struct BoundsSymbol<'a> {
     pub section: &'a [u8],
 }
 
+/// `section$start$SEGMENT$SECTION`, `segment$end$SEGMENT` and their kin.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct MachBounds<'a> {
+    /// Which end.
+    pub edge: Bound,
+    /// The segment.
+    pub segment: &'a [u8],
+    /// The section, or all sections of the segment.
+    pub section: Option<&'a [u8]>,
+}
+
+impl MachBounds<'_> {
+    /// Whether the section of this full name (`__DATA,__data`) is among those that are bounded.
+    #[must_use]
+    pub fn includes(&self, name: &[u8]) -> bool {
+        let rest = name.strip_prefix(self.segment).and_then(|rest| rest.strip_prefix(b","));
+        rest.is_some_and(|rest| self.section.is_none_or(|section| section == rest))
+    }
+}
+
 /// A symbol that the linker defines where nothing else does.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum LinkerSymbol<'a> {
     /// `__start_NAME`, `__stop_NAME`.
     Section(BoundsSymbol<'a>),
+    /// `section$start$SEGMENT$SECTION`, `segment$end$SEGMENT`.
+    MachBounds(MachBounds<'a>),
     /// `__preinit_array_start`, `__preinit_array_end`.
     PreinitArray(Bound),
     /// `__init_array_start`, `__init_array_end`.
@@ -82,8 +104,27 @@ fn parse_mach(name: &[u8]) -> Option<LinkerSymbol<'_>> {
     Some(match name {
         b"___dso_handle" => LinkerSymbol::DsoHandle,
         b"__mh_execute_header" | b"__mh_dylib_header" | b"__mh_bundle_header" => LinkerSymbol::HeaderStart,
-        _ => return None,
+        _ => LinkerSymbol::MachBounds(parse_mach_bounds(name)?),
     })
+}
+
+fn parse_mach_bounds(name: &[u8]) -> Option<MachBounds<'_>> {
+    let rest = name.strip_prefix(b"se")?;
+    let (is_section, rest) = match (rest.strip_prefix(b"ction$"), rest.strip_prefix(b"gment$")) {
+        (Some(rest), _) => (true, rest),
+        (_, Some(rest)) => (false, rest),
+        _ => return None,
+    };
+    let (edge, rest) = match (rest.strip_prefix(b"start$"), rest.strip_prefix(b"end$")) {
+        (Some(rest), _) => (Bound::Start, rest),
+        (_, Some(rest)) => (Bound::Stop, rest),
+        _ => return None,
+    };
+    if !is_section {
+        return Some(MachBounds { edge, segment: rest, section: None });
+    }
+    let dollar = rest.iter().position(|&byte| byte == b'$')?;
+    Some(MachBounds { edge, segment: &rest[..dollar], section: Some(&rest[dollar + 1..]) })
 }
 
 fn parse_plain(name: &[u8]) -> Option<LinkerSymbol<'_>> {
@@ -134,6 +175,29 @@ mod tests {
         {
             assert_eq!(bounds(name), None, "{name}");
         }
+    }
+
+    #[test]
+    fn bounds_of_mach_o_sections_and_segments() {
+        let parse = |name: &'static str| parse_linker_symbol(Spelling::Underscored, name.as_bytes());
+        let bounds = |name| match parse(name) {
+            Some(LinkerSymbol::MachBounds(bounds)) => bounds,
+            other => panic!("{name}: {other:?}"),
+        };
+        let section = bounds("section$end$__DATA$__my$set");
+        assert_eq!((section.edge, section.section), (Bound::Stop, Some(&b"__my$set"[..])));
+        assert!(section.includes(b"__DATA,__my$set") && !section.includes(b"__DATA,__my"));
+        assert!(!section.includes(b"__DATAX,__my$set"));
+        let segment = bounds("segment$start$__DATA");
+        assert_eq!(segment.edge, Bound::Start);
+        assert!(segment.includes(b"__DATA,__data") && !segment.includes(b"__DATA_CONST,__const"));
+        for name in
+            ["section$start$__DATA", "section$begin$__DATA$__x", "segment$", "_main", "_end", "__dso_handle"]
+        {
+            assert_eq!(parse(name), None, "{name}");
+        }
+        assert_eq!(parse("___dso_handle"), Some(LinkerSymbol::DsoHandle));
+        assert_eq!(parse("__mh_execute_header"), Some(LinkerSymbol::HeaderStart));
     }
 
     #[test]

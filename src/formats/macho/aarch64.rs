@@ -1,6 +1,6 @@
 //! What Mach-O calls the AArch64 edge kinds, after `mach-o/arm64/reloc.h`.
 //!
-//! Pointers have their addends in the field, instructions in an `ARM64_RELOC_ADDEND` before the relocation; the fields of
+//! Pointers have their addends in the field, all others in an `ARM64_RELOC_ADDEND` before the relocation; the fields of
 //! instructions are zero.
 
 use super::machine::{Kinds, Machine, Relocations};
@@ -15,6 +15,7 @@ use object::macho;
 pub(crate) static MACHINE: Machine = Machine {
     architecture: Architecture::Aarch64,
     cpu: macho::CPU_TYPE_ARM64,
+    subtype: 0,
     relocation_names: &[
         "ARM64_RELOC_UNSIGNED",
         "ARM64_RELOC_SUBTRACTOR",
@@ -54,7 +55,7 @@ impl Relocations for Aarch64 {
     fn edge(decoder: &mut Decoder<'_, '_>, fields: Fields, addend: Option<i64>) -> Result<Edge> {
         let number = macho::RelocationType(fields.number);
         if number == macho::ARM64_RELOC_POINTER_TO_GOT {
-            return pointer_to_got(decoder, fields);
+            return pointer_to_got(decoder, fields, addend.unwrap_or(0));
         }
         let pc_relative = !matches!(
             number,
@@ -86,17 +87,13 @@ impl Relocations for Aarch64 {
     }
 }
 
-fn pointer_to_got(decoder: &Decoder<'_, '_>, fields: Fields) -> Result<Edge> {
+/// What stands in the field is no addend: assemblers leave the distance there from what they know nothing of.
+fn pointer_to_got(decoder: &Decoder<'_, '_>, fields: Fields, addend: i64) -> Result<Edge> {
     if !fields.external {
         return Err(decoder.needs_symbol(fields));
     }
     let target = decoder.symbol(fields)?;
-    if fields.pc_relative {
-        decoder.check_form(fields, true, 2)?;
-        let addend = i64::from(decoder.word(fields)?.cast_signed());
-        return Ok(Edge { offset: fields.offset, target, addend, kind: GOTPCREL32 });
-    }
-    decoder.check_form(fields, false, 3)?;
-    let addend = decoder.number(fields)?;
-    Ok(Edge { offset: fields.offset, target, addend, kind: GOTABS64 })
+    let kind = if fields.pc_relative { GOTPCREL32 } else { GOTABS64 };
+    decoder.check_form(fields, fields.pc_relative, if fields.pc_relative { 2 } else { 3 })?;
+    Ok(Edge { offset: fields.offset, target, addend, kind })
 }

@@ -12,6 +12,8 @@ pub(crate) struct Machine {
     pub(crate) architecture: Architecture,
     /// `cputype`.
     pub(crate) cpu: macho::CpuType,
+    /// The `cpusubtype` of code for every such CPU.
+    pub(crate) subtype: u32,
     /// What the header calls relocation types, by number.
     pub(crate) relocation_names: &'static [&'static str],
     /// Kinds that are not tied to one relocation type.

@@ -8,6 +8,7 @@ mod build;
 mod difference;
 mod frames;
 mod globals;
+pub(crate) mod header;
 pub(crate) mod machine;
 mod names;
 mod object;

@@ -16,6 +16,7 @@ use object::macho;
 pub(crate) static MACHINE: Machine = Machine {
     architecture: Architecture::X86_64,
     cpu: macho::CPU_TYPE_X86_64,
+    subtype: 3,
     relocation_names: &[
         "X86_64_RELOC_UNSIGNED",
         "X86_64_RELOC_SIGNED",
