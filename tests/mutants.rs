@@ -82,6 +82,30 @@ fn mutants_of_fixtures_for_arm() {
     survive_all("fixtures/elf/aarch64");
 }
 
+#[test]
+fn mutants_of_mach_o_fixtures() {
+    survive_all("fixtures/macho/x86_64");
+}
+
+#[test]
+fn mutants_of_mach_o_fixtures_for_arm() {
+    survive_all("fixtures/macho/aarch64");
+}
+
+#[test]
+fn mutants_of_mach_o_cxx_code() {
+    for (name, triple) in [("mach", "x86_64-apple-macos13"), ("mach-arm", "arm64-apple-macos13")] {
+        let target = format!("--target={triple}");
+        mutate(
+            name,
+            "mutants/darwin.cpp",
+            Arch::host(),
+            Compiler::Clang,
+            &[&target, "-O1", "-g", "-fcxx-exceptions", "-Dthread_local="],
+        );
+    }
+}
+
 fn survive_all(fixtures: &str) {
     limit_memory();
     let dir = tests_dir().join(fixtures);

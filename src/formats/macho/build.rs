@@ -353,10 +353,10 @@ fn widen_block(block: &mut Block<'_>) {
     block.alignment_log2 = block.alignment_log2.max(3);
 }
 
-/// The alignment of a common symbol in bytes: stated, or that of its size up to 32 KiB.
+/// The alignment of a common symbol in bytes: stated, or that of its size as far as any type has it.
 fn common_alignment(entry: &Nlist64<LE>) -> u64 {
     match entry.n_desc.get(LE).common_alignment() {
-        0 => entry.n_value.get(LE).next_power_of_two().clamp(1, 16),
+        0 => entry.n_value.get(LE).min(16).next_power_of_two(),
         stated => 1 << stated,
     }
 }

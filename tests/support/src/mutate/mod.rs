@@ -1,4 +1,7 @@
-//! Damage to ELF objects, from a seed: the same number always gives the same mutant.
+//! Damage to objects, from a seed: the same number always gives the same mutant.
+
+mod elf;
+mod macho;
 
 use std::ops::Range;
 
@@ -32,35 +35,31 @@ impl Random {
     }
 }
 
-const HEADER_SIZE: usize = 64;
-const SECTION_HEADER_SIZE: usize = 64;
-/// Offset and width of each field of an ELF header, a section header, a symbol and a RELA entry.
-const HEADER_FIELDS: &[(usize, usize)] = &[
-    (4, 1),
-    (5, 1),
-    (6, 1),
-    (16, 2),
-    (18, 2),
-    (20, 4),
-    (40, 8),
-    (48, 4),
-    (52, 2),
-    (58, 2),
-    (60, 2),
-    (62, 2),
-];
-const SECTION_FIELDS: &[(usize, usize)] =
-    &[(0, 4), (4, 4), (8, 8), (16, 8), (24, 8), (32, 8), (40, 4), (44, 4), (48, 8), (56, 8)];
-const SYMBOL_FIELDS: &[(usize, usize)] = &[(0, 4), (4, 1), (5, 1), (6, 2), (8, 8), (16, 8)];
-const RELA_FIELDS: &[(usize, usize)] = &[(0, 8), (8, 4), (12, 4), (16, 8)];
-const SYMBOL_SIZE: usize = 24;
-const RELA_SIZE: usize = 24;
+/// Offset and width of a field of a structure.
+type Field = (usize, usize);
 
-const SHT_SYMTAB: u32 = 2;
-const SHT_STRTAB: u32 = 3;
-const SHT_RELA: u32 = 4;
-const SHT_GROUP: u32 = 17;
-const SHT_CREL: u32 = 0x4000_0014;
+/// The structures of a format: where fields are that linkers read.
+struct Shape {
+    header: &'static [Field],
+    section: &'static [Field],
+    section_size: usize,
+    symbol: &'static [Field],
+    symbol_size: usize,
+    relocation: &'static [Field],
+    relocation_size: usize,
+}
+
+/// What a part of an object is to the damage.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sort {
+    Symbols,
+    Relocations,
+    /// Bytes that linkers parse: names, groups, compressed tables.
+    Parsed,
+    /// Bytes that linkers look into: call frames, notes, debug information.
+    LookedInto,
+    Other,
+}
 
 /// Values that have broken linkers before: extremes, off-by-ones, reserved section indices.
 const VALUES: &[u64] = &[
@@ -88,26 +87,29 @@ const VALUES: &[u64] = &[
     u64::MAX,
 ];
 
-/// One section's place in the file, as its header says; nothing here is trusted to lie inside the file.
-struct Section {
-    header: usize,
-    kind: u32,
-    name: String,
+/// One part's place in the file, as its header says; nothing here is trusted to lie inside the file.
+struct Part {
+    /// Its header, where it has one.
+    header: Option<usize>,
+    sort: Sort,
     range: Range<usize>,
 }
 
 /// What an object is made of, found once and then damaged many times.
 pub struct Victim {
     bytes: Vec<u8>,
-    sections: Vec<Section>,
+    shape: &'static Shape,
+    parts: Vec<Part>,
 }
 
 impl Victim {
-    /// Looks over `bytes`, a well-formed little-endian 64-bit ELF object.
+    /// Looks over `bytes`, a well-formed little-endian 64-bit ELF or Mach-O object.
     #[must_use]
     pub fn new(bytes: Vec<u8>) -> Self {
-        let sections = sections(&bytes);
-        Self { bytes, sections }
+        let is_mach = bytes.starts_with(&macho::MAGIC);
+        let (shape, parts) =
+            if is_mach { (&macho::SHAPE, macho::parts(&bytes)) } else { (&elf::SHAPE, elf::parts(&bytes)) };
+        Self { bytes, shape, parts }
     }
 
     /// The undamaged object.
@@ -134,62 +136,62 @@ impl Victim {
                 flip_bits(bytes, whole, random);
             }
             1 => truncate(bytes, random),
-            2 => self.field(bytes, random, &[0], HEADER_FIELDS),
+            2 => self.field(bytes, random, &[0], self.shape.header),
             3 | 4 => {
-                let headers: Vec<usize> = self.sections.iter().map(|section| section.header).collect();
-                self.field(bytes, random, &headers, SECTION_FIELDS);
+                let headers: Vec<usize> = self.parts.iter().filter_map(|part| part.header).collect();
+                self.field(bytes, random, &headers, self.shape.section);
             }
-            5 | 6 => self.entry(bytes, random, &[SHT_SYMTAB], SYMBOL_SIZE, SYMBOL_FIELDS),
-            7 | 8 => self.entry(bytes, random, &[SHT_RELA], RELA_SIZE, RELA_FIELDS),
-            9 => self
-                .inside(bytes, random, |section| matches!(section.kind, SHT_GROUP | SHT_CREL | SHT_STRTAB)),
-            10 => self.inside(bytes, random, |section| {
-                [".eh_frame", ".note", ".llvm", ".debug"].iter().any(|name| section.name.starts_with(name))
-            }),
+            5 | 6 => self.entry(bytes, random, Sort::Symbols, self.shape.symbol_size, self.shape.symbol),
+            7 | 8 => {
+                self.entry(
+                    bytes,
+                    random,
+                    Sort::Relocations,
+                    self.shape.relocation_size,
+                    self.shape.relocation,
+                );
+            }
+            9 => self.inside(bytes, random, Sort::Parsed),
+            10 => self.inside(bytes, random, Sort::LookedInto),
             _ => self.splice(bytes, random),
         }
     }
 
-    fn field(&self, bytes: &mut [u8], random: &mut Random, starts: &[usize], fields: &[(usize, usize)]) {
+    fn field(&self, bytes: &mut [u8], random: &mut Random, starts: &[usize], fields: &[Field]) {
         let (Some(start), Some((at, width))) = (random.pick(starts), random.pick(fields)) else { return };
         let value = self.value(bytes, start + at, width, random);
         write(bytes, start + at, width, value);
     }
 
-    fn entry(
-        &self,
-        bytes: &mut [u8],
-        random: &mut Random,
-        kinds: &[u32],
-        size: usize,
-        fields: &[(usize, usize)],
-    ) {
-        let tables: Vec<usize> =
-            (0..self.sections.len()).filter(|i| kinds.contains(&self.sections[*i].kind)).collect();
+    fn entry(&self, bytes: &mut [u8], random: &mut Random, sort: Sort, size: usize, fields: &[Field]) {
+        let tables = self.of_sort(sort);
         let Some(table) = random.pick(&tables) else { return };
-        let range = &self.sections[table].range;
+        let range = &self.parts[table].range;
         let start = range.start + random.below(range.len() / size) * size;
         self.field(bytes, random, &[start], fields);
     }
 
-    fn inside(&self, bytes: &mut [u8], random: &mut Random, wanted: impl Fn(&Section) -> bool) {
-        let found: Vec<usize> = (0..self.sections.len()).filter(|i| wanted(&self.sections[*i])).collect();
-        if let Some(index) = random.pick(&found) {
-            flip_bits(bytes, self.sections[index].range.clone(), random);
+    fn inside(&self, bytes: &mut [u8], random: &mut Random, sort: Sort) {
+        if let Some(index) = random.pick(&self.of_sort(sort)) {
+            flip_bits(bytes, self.parts[index].range.clone(), random);
         }
     }
 
-    /// Copies one header, or one section's beginning, over another.
+    fn of_sort(&self, sort: Sort) -> Vec<usize> {
+        (0..self.parts.len()).filter(|index| self.parts[*index].sort == sort).collect()
+    }
+
+    /// Copies one header, or one part's beginning, over another.
     fn splice(&self, bytes: &mut [u8], random: &mut Random) {
-        if self.sections.len() < 2 {
+        if self.parts.len() < 2 {
             return;
         }
-        let from = &self.sections[random.below(self.sections.len())];
-        let to = &self.sections[random.below(self.sections.len())];
-        let (from, to, size) = if random.below(2) == 0 {
-            (from.header, to.header, SECTION_HEADER_SIZE)
-        } else {
-            (from.range.start, to.range.start, from.range.len().min(to.range.len()).min(256))
+        let from = &self.parts[random.below(self.parts.len())];
+        let to = &self.parts[random.below(self.parts.len())];
+        let headers = from.header.zip(to.header).filter(|_| random.below(2) == 0);
+        let (from, to, size) = match headers {
+            Some((from, to)) => (from, to, self.shape.section_size),
+            None => (from.range.start, to.range.start, from.range.len().min(to.range.len()).min(256)),
         };
         if from.max(to).checked_add(size).is_some_and(|end| end <= bytes.len()) {
             bytes.copy_within(from..from + size, to);
@@ -216,9 +218,12 @@ fn flip_bits(bytes: &mut [u8], range: Range<usize>, random: &mut Random) {
     }
 }
 
+/// Where headers and the first tables are.
+const NEAR_START: usize = 128;
+
 fn truncate(bytes: &mut Vec<u8>, random: &mut Random) {
     let near_a_structure = random.below(2) == 0;
-    let limit = if near_a_structure { bytes.len().min(2 * HEADER_SIZE) } else { bytes.len() };
+    let limit = if near_a_structure { bytes.len().min(NEAR_START) } else { bytes.len() };
     bytes.truncate(random.below(limit));
 }
 
@@ -231,30 +236,6 @@ fn write(bytes: &mut [u8], at: usize, width: usize, value: u64) {
     if let Some(field) = bytes.get_mut(at..at.saturating_add(width)) {
         field.copy_from_slice(&value.to_le_bytes()[..width]);
     }
-}
-
-fn sections(bytes: &[u8]) -> Vec<Section> {
-    let table = read(bytes, 40, 8) as usize;
-    let count = read(bytes, 60, 2) as usize;
-    let header = |index: usize| table + index * SECTION_HEADER_SIZE;
-    let names = read(bytes, header(read(bytes, 62, 2) as usize) + 24, 8) as usize;
-    let describe = |index| {
-        let at = header(index);
-        let start = read(bytes, at + 24, 8) as usize;
-        Section {
-            header: at,
-            kind: read(bytes, at + 4, 4) as u32,
-            name: text(bytes, names + read(bytes, at, 4) as usize),
-            range: start..start + read(bytes, at + 32, 8) as usize,
-        }
-    };
-    (0..count).map(describe).collect()
-}
-
-fn text(bytes: &[u8], at: usize) -> String {
-    let rest = bytes.get(at..).unwrap_or_default();
-    let end = rest.iter().position(|byte| *byte == 0).unwrap_or(rest.len());
-    String::from_utf8_lossy(&rest[..end]).into_owned()
 }
 
 #[cfg(test)]
