@@ -17,9 +17,11 @@ use crate::self_relocations::SelfRelocations;
 use crate::show;
 use crate::threads;
 use jitlink::base::{Result, Workers};
-use jitlink::host::{HostActions, ProcessSymbols, run_main};
+use jitlink::host::{HostActions, InterfaceSymbols, ProcessSymbols, run_main};
 use jitlink::inputs::{InputStore, Loaded};
-use jitlink::link::{ImageActions, LinkContext, LinkOptions, Linked, Plugin, UndefinedPolicy, link};
+use jitlink::link::{
+    ImageActions, LinkContext, LinkOptions, Linked, Plugin, Resolver, UndefinedPolicy, link,
+};
 use std::mem::{ManuallyDrop, forget};
 use std::path::PathBuf;
 use std::time::Instant;
@@ -63,7 +65,11 @@ fn link_all<'a>(
     workers: &Workers,
 ) -> Outcome<Linked<'a>> {
     let options = &command_line.options;
-    let resolver = ManuallyDrop::new(symbols(command_line, &loaded.shared_libraries).or_report()?);
+    let process = ManuallyDrop::new(symbols(command_line, &loaded.shared_libraries).or_report()?);
+    let interfaces = ManuallyDrop::new(loaded.interfaces);
+    let with_interfaces = InterfaceSymbols::new(&interfaces, &*process);
+    // An interface says which names exist, not where: that is of use to a link that runs nothing.
+    let resolver: &dyn Resolver = if options.noexec { &with_interfaces } else { &*process };
     let manager = ManuallyDrop::new(manager::choose(options).or_report()?);
     let actions: Option<&dyn ImageActions> = if options.noexec { None } else { Some(&HostActions) };
     let mut self_relocations = options.add_self_relocations.then_some(SelfRelocations);
@@ -71,8 +77,7 @@ fn link_all<'a>(
     let mut plugins: Vec<&mut dyn Plugin> = Vec::new();
     plugins.extend(self_relocations.as_mut().map(|plugin| plugin as &mut dyn Plugin));
     plugins.extend(inspector.as_mut().map(|plugin| plugin as &mut dyn Plugin));
-    let mut context =
-        LinkContext { manager: manager.as_ref(), resolver: &*resolver, actions, plugins: &mut plugins };
+    let mut context = LinkContext { manager: manager.as_ref(), resolver, actions, plugins: &mut plugins };
     link(loaded.batch, &mut context, &link_options(command_line, entry, workers)).or_report()
 }
 

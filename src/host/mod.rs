@@ -1,12 +1,14 @@
 //! This process as the place where linked code runs: its symbols, its unwinder, its C library.
 
 mod actions;
+mod interfaces;
 mod linker;
 mod program;
 mod spelling;
 mod symbols;
 
 pub use actions::HostActions;
+pub use interfaces::InterfaceSymbols;
 pub use linker::HostLinker;
 pub use program::{exit, run_main};
 pub use symbols::ProcessSymbols;

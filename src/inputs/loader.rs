@@ -9,8 +9,12 @@ use super::archive::{Member, defined_symbols};
 use super::input::{Input, Members, Origin};
 use super::linker_script::{self, ScriptInput};
 use super::search::Preference;
-use super::{Archive, InputFile, InputKind, InputStore, LibrarySearch, SharedLibrary, classify};
+use super::{
+    Archive, InputFile, InputKind, InputStore, LibraryInterface, LibrarySearch, SharedLibrary, classify,
+    universal,
+};
 use crate::base::{Error, Place, Result, Workers};
+use crate::graph::Architecture;
 use crate::link::{Batch, NameHasher, Prepared};
 use std::cell::OnceCell;
 use std::collections::HashMap;
@@ -33,6 +37,8 @@ pub struct Loaded<'data> {
     pub batch: Batch<'data>,
     /// Shared libraries that the inputs name, in order.
     pub shared_libraries: Vec<PathBuf>,
+    /// What Mach-O libraries and text stubs among the inputs export, in order. They cannot be loaded here.
+    pub interfaces: Vec<LibraryInterface<'data>>,
 }
 
 /// Linker scripts may name linker scripts, up to this depth.
@@ -66,10 +72,33 @@ struct LazyMember {
 
 #[derive(Debug)]
 struct LoadedLibrary<'data> {
-    path: PathBuf,
     file: &'data InputFile,
-    exports: OnceCell<Option<SharedLibrary<'data>>>,
+    exports: LazyExports<'data>,
     position: u32,
+}
+
+/// What a library exports, read when it is first asked for.
+#[derive(Debug)]
+enum LazyExports<'data> {
+    /// A library that the dynamic loader can load, and that it reports about if it cannot be read.
+    Elf(OnceCell<Option<SharedLibrary<'data>>>),
+    /// One that only its interface is known of.
+    MachO(OnceCell<Result<LibraryInterface<'data>>>),
+}
+
+impl LoadedLibrary<'_> {
+    fn exports(&self, name: &[u8], architecture: Architecture) -> bool {
+        match &self.exports {
+            LazyExports::Elf(library) => library
+                .get_or_init(|| SharedLibrary::parse(self.file).ok())
+                .as_ref()
+                .is_some_and(|library| library.find(name, None).is_some()),
+            LazyExports::MachO(interface) => interface
+                .get_or_init(|| LibraryInterface::parse(self.file, architecture))
+                .as_ref()
+                .is_ok_and(|interface| interface.exports(name)),
+        }
+    }
 }
 
 impl<'data> Loader<'data> {
@@ -157,23 +186,57 @@ impl<'data> Loader<'data> {
             Opened::Other(file, kind) => (file, kind),
         };
         match kind {
-            InputKind::Archive | InputKind::ThinArchive => self.add_archive(file, options, workers),
+            InputKind::Archive | InputKind::ThinArchive => {
+                self.add_archive(Archive::parse(file)?, options, workers)
+            }
             InputKind::ElfShared { .. } => {
-                self.add_shared(file);
+                self.add_shared(file, LazyExports::Elf(OnceCell::new()));
                 Ok(())
             }
+            InputKind::MachDylib { .. } | InputKind::Tbd => {
+                self.add_shared(file, LazyExports::MachO(OnceCell::new()));
+                Ok(())
+            }
+            InputKind::MachUniversal => self.add_universal(file, options, workers),
             InputKind::Text => self.add_script(file, options, depth),
             kind => Err(kind.refuse(file.place())),
         }
     }
 
-    fn add_shared(&mut self, file: &'data InputFile) {
-        self.libraries.push(LoadedLibrary {
-            path: file.path().to_owned(),
-            file,
-            exports: OnceCell::new(),
-            position: self.position,
-        });
+    fn add_shared(&mut self, file: &'data InputFile, exports: LazyExports<'data>) {
+        self.libraries.push(LoadedLibrary { file, exports, position: self.position });
+    }
+
+    /// Adds what a universal file has for the architecture of the inputs before it, or for the host's.
+    fn add_universal(
+        &mut self,
+        file: &'data InputFile,
+        options: AddOptions,
+        workers: &Workers,
+    ) -> Result<()> {
+        let bytes = universal::slice(file, self.architecture())?;
+        match classify(bytes) {
+            kind if kind.is_object() => {
+                let object = Prepared::parse(&self.batch.name_hasher(), Arc::clone(file.name()), bytes)?;
+                self.batch.set_hidden(options.hidden);
+                self.batch.admit(object)
+            }
+            InputKind::Archive => {
+                let directory = file.path().parent().unwrap_or(Path::new(""));
+                let archive = Archive::from_bytes(Arc::clone(file.name()), directory, bytes)?;
+                self.add_archive(archive, options, workers)
+            }
+            InputKind::MachDylib { .. } => {
+                self.add_shared(file, LazyExports::MachO(OnceCell::new()));
+                Ok(())
+            }
+            kind => Err(kind.refuse(file.place())),
+        }
+    }
+
+    /// That of the inputs so far, or the host's.
+    fn architecture(&self) -> Architecture {
+        self.batch.architecture().unwrap_or(Architecture::host())
     }
 
     fn add_script(&mut self, file: &'data InputFile, options: AddOptions, depth: u32) -> Result<()> {
@@ -199,8 +262,7 @@ impl<'data> Loader<'data> {
         Ok(())
     }
 
-    fn add_archive(&mut self, file: &'data InputFile, options: AddOptions, workers: &Workers) -> Result<()> {
-        let archive = Archive::parse(file)?;
+    fn add_archive(&mut self, archive: Archive<'data>, options: AddOptions, workers: &Workers) -> Result<()> {
         match options.members {
             Members::All => self.add_all_members(&archive, options.hidden, workers),
             Members::Needed => self.add_lazy_members(archive, options.hidden),
@@ -254,13 +316,22 @@ impl<'data> Loader<'data> {
     /// Loads the archive members that are needed, and those that they need.
     ///
     /// # Errors
-    /// A member is malformed or cannot be linked.
+    /// A member is malformed or cannot be linked, or a Mach-O library cannot be read.
     pub fn finish(mut self) -> Result<Loaded<'data>> {
         while let Some((member, name)) = self.batch.take_wanted_member() {
             self.load_member(member, &name)?;
         }
-        let shared_libraries = self.libraries.into_iter().map(|library| library.path).collect();
-        Ok(Loaded { batch: self.batch, shared_libraries })
+        let architecture = self.architecture();
+        let (mut shared_libraries, mut interfaces) = (Vec::new(), Vec::new());
+        for LoadedLibrary { file, exports, .. } in self.libraries {
+            match exports {
+                LazyExports::Elf(_) => shared_libraries.push(file.path().to_owned()),
+                LazyExports::MachO(interface) => interfaces.push(
+                    interface.into_inner().unwrap_or_else(|| LibraryInterface::parse(file, architecture))?,
+                ),
+            }
+        }
+        Ok(Loaded { batch: self.batch, shared_libraries, interfaces })
     }
 
     fn load_member(&mut self, number: u32, name: &[u8]) -> Result<()> {
@@ -282,12 +353,9 @@ impl<'data> Loader<'data> {
     }
 
     fn earlier_library_defines(&self, name: &[u8], position: u32) -> bool {
-        let earlier = self.libraries.iter().filter(|library| library.position < position);
-        let mut exports = earlier.filter_map(|library| {
-            // A library that cannot be read is reported by the dynamic loader, which knows more about it.
-            library.exports.get_or_init(|| SharedLibrary::parse(library.file).ok()).as_ref()
-        });
-        exports.any(|library| library.find(name, None).is_some())
+        let architecture = self.architecture();
+        let mut earlier = self.libraries.iter().filter(|library| library.position < position);
+        earlier.any(|library| library.exports(name, architecture))
     }
 }
 

@@ -4,6 +4,8 @@ use object::elf::{self, Machine};
 use object::macho;
 
 use crate::base::{Error, Place};
+use crate::formats::macho::machine::Machine as MachMachine;
+use crate::graph::Architecture;
 
 /// What a file or an archive member is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,7 +102,7 @@ pub fn classify(bytes: &[u8]) -> InputKind {
         [b'B', b'C', 0xc0, 0xde, ..] | [0xde, 0xc0, 0x17, 0x0b, ..] => InputKind::Bitcode,
         [0, b'a', b's', b'm', ..] => InputKind::Wasm,
         _ if is_coff(bytes) => InputKind::Coff,
-        _ if bytes.starts_with(b"--- !tapi") => InputKind::Tbd,
+        _ if is_tbd(bytes) => InputKind::Tbd,
         _ if is_header_start(bytes) => InputKind::Truncated,
         _ if is_text(bytes) => InputKind::Text,
         _ => InputKind::Unknown,
@@ -166,6 +168,17 @@ fn is_coff(bytes: &[u8]) -> bool {
     let machine = u16_at(bytes, 0).unwrap_or(0);
     let pe = bytes.starts_with(b"MZ") && u32_at(bytes, 60).is_some_and(|at| signature_at(bytes, at));
     pe || (bytes.len() >= 20 && (MACHINES.contains(&machine) || bytes.starts_with(&[0, 0, 0xff, 0xff])))
+}
+
+/// Text stubs begin with a tag, and since their fifth version with one of two keys, which come in either order.
+fn is_tbd(bytes: &[u8]) -> bool {
+    let is_json = || {
+        let body = bytes.strip_prefix(b"{").map(<[u8]>::trim_ascii_start);
+        body.is_some_and(|body| {
+            [&b"\"main_library\""[..], b"\"tapi_tbd_version\""].iter().any(|key| body.starts_with(key))
+        })
+    };
+    bytes.starts_with(b"--- !tapi") || bytes.starts_with(b"---\narchs:") || is_json()
 }
 
 fn signature_at(bytes: &[u8], offset: u32) -> bool {
@@ -302,7 +315,19 @@ pub fn machine_name(machine: u16) -> String {
     }
 }
 
-fn cpu_name(cpu: u32) -> String {
+/// The architecture of a Mach-O file's `cputype`, if it can be linked for.
+pub(super) fn architecture_of_cpu(cpu: u32) -> Option<Architecture> {
+    MachMachine::by_cpu(macho::CpuType(cpu)).map(|machine| machine.architecture)
+}
+
+/// The error for a Mach-O file for `cpu` in a link for another architecture.
+#[cold]
+pub(super) fn foreign_cpu(place: Place, cpu: u32, wanted: Architecture) -> Error {
+    let what = format!("is for {}, in a link for {}", cpu_name(cpu), wanted.name());
+    Error::unsupported(place, what, "compile every input for the same target")
+}
+
+pub(super) fn cpu_name(cpu: u32) -> String {
     match macho::CpuType(cpu) {
         macho::CPU_TYPE_X86_64 => "x86-64".into(),
         macho::CPU_TYPE_ARM64 => "arm64".into(),

@@ -26,8 +26,8 @@ impl Preference {
     /// File extensions in order of preference.
     fn extensions(self) -> &'static [&'static str] {
         match self {
-            Self::SharedFirst => &["so", "a"],
-            Self::StaticFirst => &["a", "so"],
+            Self::SharedFirst => &["so", "tbd", "dylib", "a"],
+            Self::StaticFirst => &["a", "so", "tbd", "dylib"],
             Self::StaticOnly => &["a"],
         }
     }
@@ -261,7 +261,9 @@ mod tests {
         let error = |name| search.find(name, Preference::SharedFirst).unwrap_err().to_string();
         let dir = tools.path("a").display().to_string();
         let missing = tools.path("missing").display().to_string();
-        let expected = format!("library -lsqare not found: no libsqare.so or libsqare.a in {dir}, {missing}");
+        let expected = format!(
+            "library -lsqare not found: no libsqare.so or libsqare.tbd or libsqare.dylib or libsqare.a in {dir}, {missing}"
+        );
         assert_eq!(error("sqare"), format!("{expected}; did you mean -lsquare?"));
         assert!(error("curses").ends_with("; did you mean -l:libcurses.so.6?"), "{}", error("curses"));
         assert!(error("unlike").contains("give its directory with -L, or the system's with -search-sys-lib"));

@@ -72,6 +72,21 @@ impl Bench {
         self
     }
 
+    /// `STEM.o` from C, for Darwin and this one of its architectures.
+    pub(crate) fn build_for_darwin(&self, source: &str, text: &str, architecture: &str) -> &Self {
+        self.write(source, text);
+        let object = Path::new(source).with_extension("o");
+        let target = format!("--target={architecture}-apple-macos13");
+        self.must(Command::new(llvm("clang")).args([&target, "-O1", "-c", source, "-o"]).arg(object));
+        self
+    }
+
+    /// Runs one of LLVM's tools.
+    pub(crate) fn tool(&self, name: &str, words: &[&str]) -> &Self {
+        self.must(Command::new(llvm(name)).args(words));
+        self
+    }
+
     fn must(&self, command: &mut Command) {
         run(command.current_dir(self.dir.path()), b"").and_then(Outcome::success).unwrap();
     }

@@ -7,6 +7,7 @@ mod arguments;
 mod bench;
 mod checks;
 mod contents;
+mod darwin;
 mod definitions;
 mod entry;
 mod failures;

@@ -14,6 +14,7 @@ use object::macho;
 /// `CPU_TYPE_ARM64`.
 pub(crate) static MACHINE: Machine = Machine {
     architecture: Architecture::Aarch64,
+    name: "arm64",
     cpu: macho::CPU_TYPE_ARM64,
     subtype: 0,
     relocation_names: &[

@@ -10,6 +10,8 @@ use object::macho;
 #[derive(Debug)]
 pub(crate) struct Machine {
     pub(crate) architecture: Architecture,
+    /// What Apple's tools call it.
+    pub(crate) name: &'static str,
     /// `cputype`.
     pub(crate) cpu: macho::CpuType,
     /// The `cpusubtype` of code for every such CPU.
@@ -33,10 +35,17 @@ pub(crate) struct Kinds {
     pub(crate) thread_offset: EdgeKind,
 }
 
+static MACHINES: [&Machine; 2] = [&x86_64::MACHINE, &aarch64::MACHINE];
+
 impl Machine {
     /// The machine with this `cputype`.
     pub(crate) fn by_cpu(cpu: macho::CpuType) -> Option<&'static Self> {
-        [&x86_64::MACHINE, &aarch64::MACHINE].into_iter().find(|machine| machine.cpu == cpu)
+        MACHINES.into_iter().find(|machine| machine.cpu == cpu)
+    }
+
+    /// The machine of an architecture.
+    pub(crate) fn of(architecture: Architecture) -> Option<&'static Self> {
+        MACHINES.into_iter().find(|machine| machine.architecture == architecture)
     }
 }
 

@@ -15,6 +15,7 @@ use object::macho;
 /// `CPU_TYPE_X86_64`.
 pub(crate) static MACHINE: Machine = Machine {
     architecture: Architecture::X86_64,
+    name: "x86_64",
     cpu: macho::CPU_TYPE_X86_64,
     subtype: 3,
     relocation_names: &[

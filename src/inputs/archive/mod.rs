@@ -121,7 +121,7 @@ impl<'data> Archive<'data> {
     }
 }
 
-fn lower(error: object::read::Error) -> String {
+pub(super) fn lower(error: object::read::Error) -> String {
     let mut text = error.to_string();
     if let Some(first) = text.get_mut(..1) {
         first.make_ascii_lowercase();

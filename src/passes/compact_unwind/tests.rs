@@ -302,7 +302,7 @@ impl Reader<'_> {
     fn in_regular(&self, page: u32, address: u32) -> (u32, u32) {
         let (entries, count) = (page + self.half(page + 4), self.half(page + 6));
         let rows = (0..count).map(|row| (self.word(entries + 8 * row), self.word(entries + 8 * row + 4)));
-        rows.filter(|row| row.0 <= address).last().unwrap()
+        rows.filter(|row| row.0 <= address).next_back().unwrap()
     }
 
     fn in_compressed(&self, page: u32, first: u32, address: u32) -> (u32, u32) {
@@ -321,7 +321,7 @@ impl Reader<'_> {
             };
             (first + (entry & 0xff_ffff), encoding)
         });
-        rows.filter(|row| row.0 <= address).last().unwrap()
+        rows.filter(|row| row.0 <= address).next_back().unwrap()
     }
 }
 

@@ -30,9 +30,10 @@ pub(super) fn guard() -> Builtin {
     datum(GUARD.get_or_init(|| {
         // SAFETY: reads a pointer that the kernel has given to the process, to 16 random bytes.
         let random = unsafe { libc::getauxval(libc::AT_RANDOM) as *const [u64; 2] };
-        // SAFETY: as above; without them, any value is as good.
-        let random =
-            if random.is_null() { 0x5bd1_e995_9dcb_1fa7 } else { unsafe { random.read_unaligned()[1] } };
+        // Without them, any value is as good.
+        let fallback = 0x5bd1_e995_9dcb_1fa7;
+        // SAFETY: as above.
+        let random = if random.is_null() { fallback } else { unsafe { random.read_unaligned()[1] } };
         // A zero in the string's way stops functions that copy up to one.
         random & !0xff
     }))
