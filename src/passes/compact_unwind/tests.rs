@@ -301,15 +301,15 @@ impl Reader<'_> {
 
     fn in_regular(&self, page: u32, address: u32) -> (u32, u32) {
         let (entries, count) = (page + self.half(page + 4), self.half(page + 6));
-        let rows = (0..count).map(|row| (self.word(entries + 8 * row), self.word(entries + 8 * row + 4)));
-        rows.filter(|row| row.0 <= address).next_back().unwrap()
+        let mut rows = (0..count).map(|row| (self.word(entries + 8 * row), self.word(entries + 8 * row + 4)));
+        rows.rfind(|row| row.0 <= address).unwrap()
     }
 
     fn in_compressed(&self, page: u32, first: u32, address: u32) -> (u32, u32) {
         let (entries, count) = (page + self.half(page + 4), self.half(page + 6));
         let own = page + self.half(page + 8);
         let (shared, shared_count) = (self.word(4), self.word(8));
-        let rows = (0..count).map(|row| {
+        let mut rows = (0..count).map(|row| {
             let entry = self.word(entries + 4 * row);
             let position = entry >> 24;
             let encoding = match position.checked_sub(shared_count) {
@@ -321,7 +321,7 @@ impl Reader<'_> {
             };
             (first + (entry & 0xff_ffff), encoding)
         });
-        rows.filter(|row| row.0 <= address).next_back().unwrap()
+        rows.rfind(|row| row.0 <= address).unwrap()
     }
 }
 
