@@ -2,8 +2,10 @@
 
 use super::spelling::one_slip_away;
 use crate::base::{ExecutorAddr, Result};
+use crate::graph::Spelling;
 use crate::link::{ResolvedSymbol, Resolver, SymbolQuery};
 use crate::runtime::builtins::{self, Builtin, BuiltinKind};
+use crate::runtime::darwin::{self, Darwin};
 use crate::runtime::static_libc;
 use crate::sys::dl::{self, Library, OpenFlags};
 use std::path::Path;
@@ -44,6 +46,18 @@ impl ProcessSymbols {
         Ok(())
     }
 
+    /// Code for Darwin is given what it means by a name, which may not be what the host does.
+    fn find_spelled(&self, spelling: Spelling, name: &[u8], near: bool) -> Option<ResolvedSymbol> {
+        if spelling == Spelling::Plain {
+            return self.find(name, near);
+        }
+        match darwin::lookup(name) {
+            Darwin::Here(here) => Some(builtin(here)),
+            Darwin::Host(name) => self.find(name, near),
+            Darwin::Refused => None,
+        }
+    }
+
     fn find(&self, name: &[u8], near: bool) -> Option<ResolvedSymbol> {
         let in_libraries = || self.libraries.iter().find_map(|library| library.lookup(name));
         let in_process = || self.whole_process.then(|| dl::lookup(name)).flatten();
@@ -57,7 +71,8 @@ impl ProcessSymbols {
 
 impl Resolver for ProcessSymbols {
     fn resolve(&self, queries: &[SymbolQuery<'_>]) -> Result<Vec<Option<ResolvedSymbol>>> {
-        Ok(queries.iter().map(|query| self.find(query.c_name?, query.near)).collect())
+        let answer = |query: &SymbolQuery<'_>| self.find_spelled(spelling(query), query.c_name?, query.near);
+        Ok(queries.iter().map(answer).collect())
     }
 
     /// The dynamic loader lists no names; but it can be asked for each name that `name` may be a slip for.
@@ -65,12 +80,20 @@ impl Resolver for ProcessSymbols {
         let Some(name) = query.c_name else { return Vec::new() };
         let (prefix, _) = query.name.split_at(query.name.len() - name.len());
         let mut found: Vec<String> = one_slip_away(name)
-            .filter(|other| self.find(other, false).is_some())
+            .filter(|other| self.find_spelled(spelling(query), other, false).is_some())
             .map(|other| String::from_utf8_lossy(&[prefix, &other].concat()).into_owned())
             .collect();
         found.sort_unstable();
         found.dedup();
         found
+    }
+}
+
+/// How the object that asks spells names of C.
+fn spelling(query: &SymbolQuery<'_>) -> Spelling {
+    match query.c_name {
+        Some(name) if name.len() < query.name.len() => Spelling::Underscored,
+        _ => Spelling::Plain,
     }
 }
 

@@ -4,13 +4,41 @@ use jitlink_test_support::arch::Arch;
 use jitlink_test_support::cache;
 use jitlink_test_support::directives::{Archive, Case, Part, Shared};
 use jitlink_test_support::process::{run, show};
-use jitlink_test_support::toolchain::{Compiler, is_cxx, libstdcxx, llvm};
+use jitlink_test_support::tests_dir;
+use jitlink_test_support::toolchain::{Compiler, darwin, is_cxx, libstdcxx, llvm};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// One compiler and one set of flags.
+/// The format of the objects that are linked in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Format {
+    Elf,
+    /// For Darwin; the native build is one of ELF objects of the same sources.
+    MachO,
+}
+
+impl Format {
+    /// What the names of tests begin with.
+    pub(crate) fn prefix(self) -> &'static str {
+        match self {
+            Self::Elf => "",
+            Self::MachO => "macho_",
+        }
+    }
+
+    fn object_name(self, source: &str) -> String {
+        let extension = match self {
+            Self::Elf => "o",
+            Self::MachO => "macho.o",
+        };
+        Path::new(source).with_extension(extension).to_string_lossy().into_owned()
+    }
+}
+
+/// One compiler, one set of flags, and a format.
 #[derive(Clone, Debug)]
 pub(crate) struct Variant {
+    pub(crate) format: Format,
     pub(crate) compiler: Compiler,
     pub(crate) flags: Vec<String>,
 }
@@ -45,7 +73,8 @@ impl Built {
     pub(crate) fn new(case: &Case, stem: &str, variant: &Variant) -> Result<Self, String> {
         let parts: Vec<_> = case.parts.iter().collect();
         let key = (parts, &case.archives, &case.shared, &case.native_inputs, &case.inputs);
-        let key = (key, case.native && !case.fails, variant.compiler.name(), &variant.flags);
+        let key = (key, case.native && !case.fails, variant.compiler.name(), &variant.flags, variant.format);
+        let key = (key, if variant.format == Format::MachO { darwin_headers() } else { Vec::new() });
         let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("run");
         let dir = cache::filled(&root, stem, &key, |dir| build(case, variant, dir))?;
         Ok(Self { dir })
@@ -53,11 +82,11 @@ impl Built {
 }
 
 /// The words `inputs` with the names of parts and of what is built from them replaced by their files in `dir`.
-pub(crate) fn resolve(inputs: &[String], case: &Case, dir: &Path) -> Vec<String> {
+pub(crate) fn resolve(inputs: &[String], case: &Case, format: Format, dir: &Path) -> Vec<String> {
     let file = |name: &str| dir.join(name).to_string_lossy().into_owned();
     let one = |word: &String| {
         if case.sources().any(|part| part.name == *word) {
-            return file(&object_name(word));
+            return file(&format.object_name(word));
         }
         let built = case.archives.iter().map(|a| &a.name).chain(case.shared.iter().map(|s| &s.name));
         let built = built.chain(case.parts.iter().map(|part| &part.name));
@@ -83,31 +112,48 @@ pub(crate) fn wants_cxx(case: &Case) -> bool {
     case.parts.iter().any(|part| is_cxx(Path::new(&part.name)))
 }
 
-fn object_name(source: &str) -> String {
-    Path::new(source).with_extension("o").to_string_lossy().into_owned()
+/// What the tests' own headers hold, since what is built depends on it.
+fn darwin_headers() -> Vec<Vec<u8>> {
+    let mut files = Vec::new();
+    for dir in ["darwin_headers", "darwin_headers/sys"] {
+        let entries = std::fs::read_dir(tests_dir().join(dir)).into_iter().flatten().flatten();
+        files.extend(entries.map(|entry| entry.path()).filter(|path| path.is_file()));
+    }
+    files.sort();
+    files.iter().map(|file| std::fs::read(file).unwrap_or_default()).collect()
 }
 
 fn build(case: &Case, variant: &Variant, dir: &Path) -> Result<(), String> {
     for part in &case.parts {
         std::fs::write(dir.join(&part.name), &part.text).map_err(|error| error.to_string())?;
     }
-    case.sources().try_for_each(|part| compile(part, variant, dir))?;
-    case.archives.iter().try_for_each(|archive| bundle(archive, dir))?;
+    case.sources().try_for_each(|part| compile(part, variant, Format::Elf, dir))?;
+    if variant.format == Format::MachO {
+        case.sources().try_for_each(|part| compile(part, variant, Format::MachO, dir))?;
+    }
+    case.archives.iter().try_for_each(|archive| bundle(archive, variant.format, dir))?;
     case.shared.iter().try_for_each(|shared| link_shared(shared, case, variant, dir))?;
     if case.native { link_native(case, variant, dir) } else { Ok(()) }
 }
 
-fn compile(part: &Part, variant: &Variant, dir: &Path) -> Result<(), String> {
-    let source = Path::new(&part.name);
-    let mut command = variant.compiler.for_source(Arch::under_test(), source);
-    command.current_dir(dir).arg("-c").arg(source).arg("-o").arg(object_name(&part.name));
+fn compile(part: &Part, variant: &Variant, format: Format, dir: &Path) -> Result<(), String> {
+    let (arch, source) = (Arch::under_test(), Path::new(&part.name));
+    let mut command = match format {
+        Format::Elf => variant.compiler.for_source(arch, source),
+        Format::MachO => darwin(arch, source),
+    };
+    command.current_dir(dir).arg("-c").arg(source).arg("-o").arg(format.object_name(&part.name));
     if !part.name.ends_with(".s") {
         command.args(&variant.flags).args(["-w", "-pthread"]);
+        if variant.format == Format::MachO {
+            // As it always is on Darwin.
+            command.arg("-fsigned-char");
+        }
     }
     succeed(command.args(&part.flags))
 }
 
-fn bundle(archive: &Archive, dir: &Path) -> Result<(), String> {
+fn bundle(archive: &Archive, format: Format, dir: &Path) -> Result<(), String> {
     let mut mode = String::from("rc");
     let has = |option: &str| archive.options.iter().any(|word| word == option);
     if has("nosymtab") {
@@ -126,7 +172,12 @@ fn bundle(archive: &Archive, dir: &Path) -> Result<(), String> {
     if has("sym64") {
         command.env("SYM64_THRESHOLD", "0");
     }
-    succeed(command.arg(mode).arg(&archive.name).args(archive.members.iter().map(|name| object_name(name))))
+    succeed(
+        command
+            .arg(mode)
+            .arg(&archive.name)
+            .args(archive.members.iter().map(|name| format.object_name(name))),
+    )
 }
 
 /// The compiler driver that links what belongs to the test.
@@ -139,7 +190,7 @@ fn link_shared(shared: &Shared, case: &Case, variant: &Variant, dir: &Path) -> R
     let mut command = linker(case, variant);
     command.current_dir(dir).args(["-shared", "-fPIC", "-o", &shared.name]);
     command.arg(format!("-Wl,-soname,{}", shared.name));
-    succeed(command.args(shared.members.iter().map(|name| object_name(name))).args(&shared.flags))
+    succeed(command.args(shared.members.iter().map(|name| Format::Elf.object_name(name))).args(&shared.flags))
 }
 
 fn link_native(case: &Case, variant: &Variant, dir: &Path) -> Result<(), String> {
@@ -155,7 +206,7 @@ fn link_native(case: &Case, variant: &Variant, dir: &Path) -> Result<(), String>
     if !variant.is_pic(case) {
         command.arg("-no-pie");
     }
-    succeed(command.args(resolve(&inputs, case, dir)).arg("-lm"))
+    succeed(command.args(resolve(&inputs, case, Format::Elf, dir)).arg("-lm"))
 }
 
 fn succeed(command: &mut Command) -> Result<(), String> {

@@ -12,7 +12,7 @@ pub(crate) fn check(case: &Case, stem: &str, variant: &Variant) -> Result<(), St
         return Ok(());
     }
     let built = Built::new(case, stem, variant)?;
-    let mut command = in_memory(case, &built);
+    let mut command = in_memory(case, &built, variant);
     let shown = show(&command);
     let ours = run(&mut command, case.stdin.as_bytes())?;
     judge(case, &ours).map_err(|what| format!("{shown}\n{what}\n{ours}"))?;
@@ -26,13 +26,13 @@ pub(crate) fn check(case: &Case, stem: &str, variant: &Variant) -> Result<(), St
     Ok(())
 }
 
-fn in_memory(case: &Case, built: &Built) -> Command {
+fn in_memory(case: &Case, built: &Built, variant: &Variant) -> Command {
     let mut command = arch::jitlink(env!("CARGO_BIN_EXE_jitlink"));
     let inputs = case.inputs.clone().unwrap_or_else(|| all_objects(case));
     if wants_cxx(case) && !inputs.iter().any(|word| word == "-lstdc++") {
         command.arg(cxx_flags());
     }
-    command.args(resolve(&inputs, case, &built.dir));
+    command.args(resolve(&inputs, case, variant.format, &built.dir));
     if !case.args.is_empty() {
         command.arg("--").args(&case.args);
     }

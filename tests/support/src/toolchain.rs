@@ -1,6 +1,7 @@
 //! Where the compilers and tools are.
 
 use crate::arch::Arch;
+use crate::tests_dir;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -65,6 +66,19 @@ impl Compiler {
             }
         }
     }
+}
+
+/// Clang's driver for `source`, to make a Mach-O object of it that is for `arch` and Darwin, with headers of the tests' own.
+#[must_use]
+pub fn darwin(arch: Arch, source: &Path) -> Command {
+    let mut command = Command::new(llvm(if is_cxx(source) { "clang++" } else { "clang" }));
+    let name = match arch {
+        Arch::X86_64 => "x86_64",
+        Arch::Aarch64 => "arm64",
+    };
+    command.arg(format!("--target={name}-apple-macos13")).arg("-nostdlibinc");
+    command.arg("-isystem").arg(tests_dir().join("darwin_headers"));
+    command
 }
 
 /// Whether `source` is C++.
