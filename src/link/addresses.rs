@@ -181,7 +181,8 @@ impl<'a, 'data> Addresses<'a, 'data> {
         }));
     }
 
-    fn owner(&self, at: SymbolRef, symbol: &Symbol) -> EntryOwner {
+    /// Who owns the entries of a symbol.
+    pub(super) fn owner(&self, at: SymbolRef, symbol: &Symbol) -> EntryOwner {
         match symbol.global {
             NO_GLOBAL => EntryOwner::Local(at),
             id => EntryOwner::Global(id),

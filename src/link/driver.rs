@@ -24,6 +24,7 @@ use super::plugin::Plugin;
 use super::resolver::Resolver;
 use super::stats::{LinkStats, Stopwatch};
 use super::tables::{set_tables, tables};
+use super::unwind_info;
 use crate::alloc::{InFlightAllocation, LayoutRequest, MemoryManager, Placement};
 use crate::arch::{self, FixupCounts};
 use crate::base::{ExecutorAddr, Result, Workers};
@@ -61,6 +62,8 @@ pub struct LinkOptions {
     pub keep_debug: bool,
     /// What to do about names that nobody defines.
     pub undefined: UndefinedPolicy,
+    /// Build the table of functions that unwinders search which know compact unwind encodings: Darwin's do.
+    pub unwind_info: bool,
     /// Names to keep besides what the objects export.
     pub keep: Vec<Vec<u8>>,
     /// Who does the work.
@@ -73,6 +76,7 @@ impl Default for LinkOptions {
             dead_strip: true,
             keep_debug: false,
             undefined: UndefinedPolicy::Refuse,
+            unwind_info: cfg!(target_vendor = "apple"),
             keep: Vec::new(),
             workers: Workers::none(),
         }
@@ -160,6 +164,8 @@ pub fn link<'data>(
     let plans = plan_frames(&frames, &live);
     add_frame_terminator(&mut image, &plans);
     add_fragment_frames(&mut image, &graphs, &live);
+    let unwind_table =
+        if options.unwind_info { unwind_info::reserve(&mut image, &frames, &live) } else { None };
     let image_graph = image.detach();
     graphs.push(image_graph);
     watch.lap("tables");
@@ -196,7 +202,12 @@ pub fn link<'data>(
     verify(&graphs)?;
     let mut addresses = placing.addresses(&graphs, &islands);
     addresses.resolve_names(workers);
-    let tables = tables(&addresses, &layout)?;
+    let mut tables = tables(&addresses, &layout)?;
+    if let Some(block) = unwind_table {
+        let (addresses, layout, live) = (&addresses, &layout, &live);
+        let making = unwind_info::Making { addresses, layout, live, frames: &frames, plans: &plans };
+        tables.push((block, making.bytes(block)?));
+    }
     let of_global = addresses.of_global;
     set_tables(&mut graphs[image.index as usize], tables);
     let addresses = Addresses { of_global, ..placing.addresses(&graphs, &islands) };

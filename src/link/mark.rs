@@ -82,6 +82,20 @@ impl GraphFrames {
         self.frames.binary_search_by_key(&block, |frame| frame.block).ok()
     }
 
+    /// The FDE of a compact record's function: its section, as an index in [`Self::frames`], and its index there.
+    pub(crate) fn fde_of(
+        &self,
+        graph: &LinkGraph<'_>,
+        record: &compact_unwind::Record,
+    ) -> Option<(usize, u32)> {
+        let mut fdes = self.of_block(record.function.block).map(|fde| (fde.1 as usize, fde.2));
+        fdes.find(|&(position, fde)| {
+            let frame = &self.frames[position];
+            compact_unwind::start_of(graph, frame.block, &frame.records[fde as usize])
+                == Some(record.function)
+        })
+    }
+
     /// The FDEs that describe a block.
     fn of_block(&self, block: BlockId) -> impl Iterator<Item = &Fde> {
         let start = self.fdes.partition_point(|fde| fde.0 < block);

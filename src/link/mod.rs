@@ -32,6 +32,7 @@ mod prepared;
 mod resolver;
 mod stats;
 mod tables;
+mod unwind_info;
 mod view;
 
 pub use actions::{DataCopy, ImageActions, IndirectSlot};

@@ -2,6 +2,7 @@
 
 use super::addresses::Addresses;
 use super::entries::{Entry, EntryOwner};
+use super::finishing::dso_handle;
 use super::globals::SymbolRef;
 use super::layout::{Layout, MERGED};
 use super::liveness::Liveness;
@@ -24,6 +25,12 @@ impl<'a, 'data> LinkView<'a, 'data> {
     #[must_use]
     pub fn graphs(&self) -> &'a [LinkGraph<'data>] {
         self.addresses.graphs
+    }
+
+    /// Where the image starts, as [`Linked::dso_handle`](super::Linked::dso_handle) says afterwards.
+    #[must_use]
+    pub fn image_base(&self) -> ExecutorAddr {
+        dso_handle(self.layout)
     }
 
     /// Whether a block is part of the image.

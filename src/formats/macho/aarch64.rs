@@ -38,6 +38,7 @@ static KINDS_OF_BOTH: Kinds = Kinds {
     absolute: ABS64,
     delta: [PREL32, PREL64],
     negated_delta: [NEG_DELTA32, NEG_DELTA64],
+    thread_module: TLS_DTPMOD64,
     thread_offset: TLS_DTPREL64,
 };
 

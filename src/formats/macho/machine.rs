@@ -31,6 +31,8 @@ pub(crate) struct Kinds {
     pub(crate) delta: [EdgeKind; 2],
     /// `A - S + P`, 32 and 64 bits.
     pub(crate) negated_delta: [EdgeKind; 2],
+    /// The number of a thread-local variable's module.
+    pub(crate) thread_module: EdgeKind,
     /// The offset of a thread-local variable in its image's block.
     pub(crate) thread_offset: EdgeKind,
 }

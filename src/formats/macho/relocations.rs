@@ -143,7 +143,9 @@ impl<'a, 'data> Decoder<'a, 'data> {
         while let Some(&relocation) = relocations.next() {
             let fields = Fields::new(relocation);
             let edge = if fields.number == R::UNSIGNED {
-                self.pointer::<R>(fields)?
+                let edge = self.pointer::<R>(fields)?;
+                self.add_key(edge);
+                edge
             } else if fields.number == R::SUBTRACTOR {
                 let next = relocations.next().map(|&relocation| Fields::new(relocation));
                 let minuend = next.filter(|next| next.number == R::UNSIGNED && next.offset == fields.offset);
@@ -170,6 +172,15 @@ impl<'a, 'data> Decoder<'a, 'data> {
             self.graph.edges.push(edge);
         }
         Ok(())
+    }
+
+    /// Where a descriptor has the offset of its variable, it needs the number of the module, too: its key.
+    fn add_key(&mut self, edge: Edge) {
+        let kinds = self.object.machine.kinds;
+        if edge.kind == kinds.thread_offset {
+            let offset = edge.offset - (OFFSET_IN_DESCRIPTOR - KEY_IN_DESCRIPTOR);
+            self.graph.edges.push(Edge { offset, addend: 0, kind: kinds.thread_module, ..edge });
+        }
     }
 
     fn pointer<R: Relocations>(&mut self, fields: Fields) -> Result<Edge> {
@@ -295,6 +306,7 @@ impl<'a, 'data> Decoder<'a, 'data> {
 
 /// Bytes of a descriptor of a thread-local variable: a function, a key, an offset.
 const DESCRIPTOR_SIZE: u32 = 24;
+const KEY_IN_DESCRIPTOR: u32 = 8;
 const OFFSET_IN_DESCRIPTOR: u32 = 16;
 
 fn takes_addend<R: Relocations>(fields: Fields) -> bool {

@@ -37,6 +37,7 @@ static KINDS_OF_BOTH: Kinds = Kinds {
     absolute: ABS64,
     delta: [PC32, PC64],
     negated_delta: [NEG_DELTA32, NEG_DELTA64],
+    thread_module: DTPMOD64,
     thread_offset: DTPOFF64,
 };
 

@@ -17,7 +17,7 @@ mod tests;
 mod unwind_info;
 
 pub use read::read;
-pub use synthesize::synthesize;
+pub use synthesize::{start_of, synthesize};
 pub use unwind_info::{Entry, UnwindInfo, build};
 
 use crate::graph::{BlockId, SymbolId};

@@ -64,7 +64,8 @@ fn described(graph: &LinkGraph<'_>, frames: &[EhFrame]) -> Vec<Position> {
 }
 
 /// The start of the function that an FDE describes: what the edge at its address field leads to.
-fn start_of(graph: &LinkGraph<'_>, block: BlockId, record: &FrameRecord) -> Option<Position> {
+#[must_use]
+pub fn start_of(graph: &LinkGraph<'_>, block: BlockId, record: &FrameRecord) -> Option<Position> {
     if record.kind == RecordKind::Cie {
         return None;
     }

@@ -1,10 +1,11 @@
 //! What is made of compact records, read back by `gimli`, and the table of an image, read back by the header's rules.
 
-use super::*;
+use super::{Entry, build, read, synthesize};
 use crate::arch;
 use crate::graph::*;
 use crate::passes::eh_frame::{self, EhFrame};
 use gimli::{BaseAddresses, CfaRule, LittleEndian, Register, RegisterRule, UnwindContext, UnwindSection};
+use jitlink_test_support::unwind_info::UnwindInfo;
 
 /// A graph with a 64-byte function block for each name, external symbols, and a block of compact records.
 struct Graph {
@@ -246,103 +247,28 @@ fn records_that_make_no_sense_are_refused() {
     assert!(error.contains("a mode that x86-64 does not have"), "{error}");
 }
 
-/// Finds functions in the table, as an unwinder would.
-struct Reader<'a> {
-    bytes: &'a [u8],
-    place: u32,
-}
-
-/// Encoding, personality's address and LSDA of the function at an address.
-#[derive(Debug, PartialEq, Eq)]
-struct Found {
-    function: u32,
-    encoding: u32,
-    personality: Option<u64>,
-    lsda: Option<u32>,
-}
-
-impl Reader<'_> {
-    fn word(&self, offset: u32) -> u32 {
-        u32::from_le_bytes(self.bytes[offset as usize..][..4].try_into().unwrap())
-    }
-
-    fn half(&self, offset: u32) -> u32 {
-        self.word(offset & !3) >> (8 * (offset & 3)) & 0xffff
-    }
-
-    fn find(&self, address: u32) -> Option<Found> {
-        assert_eq!(self.word(0), 1);
-        let (index, count) = (self.word(20), self.word(24));
-        let entry = |position: u32| index + 12 * position;
-        if address >= self.word(entry(count - 1)) {
-            return None;
-        }
-        let position = (0..count - 1).rev().find(|position| self.word(entry(*position)) <= address)?;
-        let (first, page) = (self.word(entry(position)), self.word(entry(position) + 4));
-        let (function, encoding) = match self.word(page) {
-            2 => self.in_regular(page, address),
-            3 => self.in_compressed(page, first, address),
-            other => panic!("page of kind {other}"),
-        };
-        let lsda = (encoding & 0x4000_0000 != 0).then(|| {
-            let (from, to) = (self.word(entry(position) + 8), self.word(entry(position + 1) + 8));
-            let mut list = (from..to).step_by(8).filter(|entry| self.word(*entry) == function);
-            self.word(list.next().unwrap() + 4)
-        });
-        let personality = match encoding >> 28 & 3 {
-            0 => None,
-            number => {
-                let pointer = self.word(self.word(12) + 4 * (number - 1)) - self.place;
-                Some(u64::from(self.word(pointer)) | u64::from(self.word(pointer + 4)) << 32)
-            }
-        };
-        Some(Found { function, encoding, personality, lsda })
-    }
-
-    fn in_regular(&self, page: u32, address: u32) -> (u32, u32) {
-        let (entries, count) = (page + self.half(page + 4), self.half(page + 6));
-        let mut rows = (0..count).map(|row| (self.word(entries + 8 * row), self.word(entries + 8 * row + 4)));
-        rows.rfind(|row| row.0 <= address).unwrap()
-    }
-
-    fn in_compressed(&self, page: u32, first: u32, address: u32) -> (u32, u32) {
-        let (entries, count) = (page + self.half(page + 4), self.half(page + 6));
-        let own = page + self.half(page + 8);
-        let (shared, shared_count) = (self.word(4), self.word(8));
-        let mut rows = (0..count).map(|row| {
-            let entry = self.word(entries + 4 * row);
-            let position = entry >> 24;
-            let encoding = match position.checked_sub(shared_count) {
-                None => self.word(shared + 4 * position),
-                Some(position) => {
-                    assert!(position < self.half(page + 10));
-                    self.word(own + 4 * position)
-                }
-            };
-            (first + (entry & 0xff_ffff), encoding)
-        });
-        rows.rfind(|row| row.0 <= address).unwrap()
-    }
-}
-
 const PLACE: u32 = 0x5000_0000;
 
 /// Builds the table of `entries` and looks each of them up, in its first and last byte.
-fn check(architecture: Architecture, entries: &[Entry]) -> UnwindInfo {
+fn check(architecture: Architecture, entries: &[Entry]) -> super::UnwindInfo {
     let facts = arch::compact_unwind(architecture);
     let info = build(facts, entries.to_vec(), PLACE).unwrap();
     let lsdas = entries.iter().filter(|entry| entry.lsda.is_some()).count();
-    assert!(info.bytes.len() <= UnwindInfo::size_bound(entries.len(), lsdas));
-    let reader = Reader { bytes: &info.bytes, place: PLACE };
+    assert!(info.bytes.len() <= super::UnwindInfo::size_bound(entries.len(), lsdas));
+    let reader = UnwindInfo { bytes: &info.bytes, place: PLACE };
     for entry in entries {
         for address in [entry.function, entry.function + entry.length - 1] {
             let found = reader.find(address).unwrap();
+            let personality = found.personality.map(|pointer| {
+                let bytes = info.bytes[(pointer - PLACE) as usize..].first_chunk().unwrap();
+                u64::from_le_bytes(*bytes)
+            });
             let mut encoding = entry.encoding;
             if facts.is_in_eh_frame(encoding) {
                 encoding |= entry.fde;
             }
             assert_eq!(found.encoding & 0x0fff_ffff, encoding, "{address:#x}");
-            assert_eq!((found.personality, found.lsda), (entry.personality, entry.lsda), "{address:#x}");
+            assert_eq!((personality, found.lsda), (entry.personality, entry.lsda), "{address:#x}");
             assert!(entry.lsda.is_none() || found.function == entry.function, "{address:#x}");
         }
     }
@@ -380,7 +306,7 @@ fn every_function_is_found_in_the_table() {
 fn gaps_cannot_be_unwound_and_neighbours_alike_share_an_entry() {
     let entries = [entry(0, 0x0100_0000), entry(1, 0x0100_0000), entry(9, 0x0100_0000)];
     let info = check(Architecture::X86_64, &entries);
-    let reader = Reader { bytes: &info.bytes, place: PLACE };
+    let reader = UnwindInfo { bytes: &info.bytes, place: PLACE };
     assert_eq!(reader.find(0x1040).unwrap().function, 0x1000, "one entry for both");
     assert_eq!(reader.find(0x10f0).unwrap().encoding, 0, "between functions");
     assert_eq!(reader.find(0x1000 + 64 * 9 + 60), None, "past the last function");

@@ -316,7 +316,7 @@ impl Writer {
                 let first = page.rows.first().map_or(0, |row| row.function);
                 for row in page.rows {
                     let position = shared.iter().chain(own).position(|other| *other == row.encoding);
-                    self.word((row.function - first) | ((position.unwrap_or(0) as u32) << 24));
+                    self.word((row.function - first) | (position.unwrap_or(0) as u32) << 24);
                 }
                 own.iter().for_each(|encoding| self.word(*encoding));
             }

@@ -10,6 +10,7 @@ mod cpu_features;
 mod darwin;
 mod outline_atomics;
 mod thread_locals;
+mod tlv;
 
 use super::builtins::Entry;
 use super::program::OutermostFn;
@@ -114,3 +115,4 @@ pub(super) fn divide_by_zero() {}
 
 /// What code for Darwin expects.
 pub(super) use darwin::*;
+pub(super) use tlv::tlv_address;

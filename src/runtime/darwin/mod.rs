@@ -4,14 +4,14 @@
 //!
 //! - names that compilers emit or headers rename: `__stack_chk_guard`, `__stdoutp`, `__error`, `__sincos_stret`,
 //!   `memset_pattern16`, `fopen$DARWIN_EXTSN` and so on;
-//! - functions that take the same values in another layout or by other numbers: `jmp_buf` ([`jump`]), `struct stat` and
-//!   flags of `open` and `mmap` ([`files`]), statically initialised mutexes ([`threads`]), categories of `setlocale` and
-//!   numbers of `sysconf` and clocks ([`numbers`]), the table of character classes ([`ctype`]);
+//! - functions that take the same values in another layout or by other numbers: `jmp_buf` (`jump`), `struct stat` and
+//!   flags of `open` and `mmap` (`files`), statically initialised mutexes (`threads`), categories of `setlocale` and
+//!   numbers of `sysconf` and clocks (`numbers`), the table of character classes (`ctype`);
 //! - on AArch64, functions with a variable number of arguments, which Darwin passes on the stack (`variadic`), and those
 //!   on `long double`, which Darwin has no wider than `double`.
 //!
 //! Functions of the host whose arguments Darwin lays out otherwise, and that nothing here translates, are not given
-//! ([`REFUSED`]): a name that is missing is a clear error, memory written past a structure's end is none.
+//! (`REFUSED`): a name that is missing is a clear error, memory written past a structure's end is none.
 //!
 //! Values of `errno`, numbers of signals and requests of `ioctl` are the host's; Darwin's headers have others beyond the
 //! first dozens.

@@ -15,6 +15,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ("_longjmp", arch::darwin_longjmp as *const ()),
     ("_setjmp", arch::darwin_setjmp_without_mask as *const ()),
     ("_tlv_atexit", at_thread_exit as *const ()),
+    ("_tlv_bootstrap", arch::tlv_address as *const ()),
     ("dyld_stub_binder", bind_stub as *const ()),
     ("getprogname", program_name as *const ()),
     ("longjmp", arch::darwin_longjmp as *const ()),
@@ -30,10 +31,12 @@ pub(super) fn guard() -> Builtin {
     datum(GUARD.get_or_init(|| {
         // SAFETY: reads a pointer that the kernel has given to the process, to 16 random bytes.
         let random = unsafe { libc::getauxval(libc::AT_RANDOM) as *const [u64; 2] };
-        // Without them, any value is as good.
-        let fallback = 0x5bd1_e995_9dcb_1fa7;
-        // SAFETY: as above.
-        let random = if random.is_null() { fallback } else { unsafe { random.read_unaligned()[1] } };
+        let random = if random.is_null() {
+            0x5bd1_e995_9dcb_1fa7
+        } else {
+            // SAFETY: as above.
+            unsafe { random.read_unaligned()[1] }
+        };
         // A zero in the string's way stops functions that copy up to one.
         random & !0xff
     }))

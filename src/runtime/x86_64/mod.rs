@@ -9,6 +9,7 @@
 mod cpu_model;
 mod darwin;
 mod thread_locals;
+mod tlv;
 
 use super::program::OutermostFn;
 #[cfg(target_env = "gnu")]
@@ -102,3 +103,4 @@ pub(super) fn divide_by_zero() {
 
 /// What code for Darwin expects.
 pub(super) use darwin::*;
+pub(super) use tlv::tlv_address;

@@ -9,6 +9,7 @@ pub mod mutate;
 pub mod pretended;
 pub mod process;
 pub mod toolchain;
+pub mod unwind_info;
 
 use std::path::PathBuf;
 
