@@ -10,3 +10,4 @@ pub use actions::HostActions;
 pub use linker::HostLinker;
 pub use program::{exit, run_main};
 pub use symbols::ProcessSymbols;
+pub(crate) use symbols::describe_near as describe;
