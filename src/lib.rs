@@ -12,6 +12,7 @@
 //! | [`mod@link`] | a [`Batch`](link::Batch) of objects, the phases of a link, plugins, and the [`Linked`](link::Linked) image |
 //! | [`runtime`] | what happens in the executing process: unwinder, indirect functions, initialisers, exit |
 //! | [`host`] | all of it for this process: [`HostLinker`](host::HostLinker) links, [`run_main`](host::run_main) runs |
+//! | [`session`] | code that comes and goes: dylibs, lookup, linking on demand, removal; [`Jit`](session::Jit) is the short way |
 
 pub mod alloc;
 pub mod arch;
@@ -23,6 +24,7 @@ pub mod inputs;
 pub mod link;
 pub mod passes;
 pub mod runtime;
+pub mod session;
 mod sys;
 
 /// The README's example is a test.

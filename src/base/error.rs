@@ -139,6 +139,26 @@ pub struct Duplicate {
     pub second: Arc<str>,
 }
 
+/// Names that a lookup did not find.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotFound {
+    /// The names, each with known names that look like it.
+    pub symbols: Vec<Undefined>,
+    /// Where they were looked for.
+    pub searched: Vec<String>,
+}
+
+/// Symbols that have no address because what defines them could not be linked.
+#[derive(Clone, Debug)]
+pub struct FailedToMaterialize {
+    /// The symbols that were asked for.
+    pub symbols: Vec<String>,
+    /// What failed first, and made everything that refers to it fail.
+    pub unit: Arc<str>,
+    /// How it failed.
+    pub cause: Error,
+}
+
 /// Why something could not be done.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -153,6 +173,10 @@ pub enum Error {
     Undefined(Vec<Undefined>),
     /// Strong symbols that are defined more than once: all of them.
     Duplicate(Vec<Duplicate>),
+    /// Names that a lookup did not find: all of them.
+    NotFound(Box<NotFound>),
+    /// What defines the symbols looked up, or something they refer to, could not be linked.
+    FailedToMaterialize(Box<FailedToMaterialize>),
     /// A file could not be read.
     Io {
         /// Path as the user named it.
@@ -229,6 +253,10 @@ impl fmt::Display for Error {
             Self::Duplicate(list) => write_lines(f, list, |f, d| {
                 write!(f, "duplicate symbol {}: defined in {} and in {}", d.name, d.first, d.second)
             }),
+            Self::NotFound(not_found) => write_lines(f, &not_found.symbols, |f, symbol| {
+                write_not_found(f, symbol, &not_found.searched)
+            }),
+            Self::FailedToMaterialize(failed) => write_failed(f, failed),
             Self::Io { path, source } => write!(f, "{path}: {source}"),
             Self::Memory { what, source: Some(source) } => write!(f, "cannot {what}: {source}"),
             Self::Memory { what, source: None } => write!(f, "cannot {what}"),
@@ -247,6 +275,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Io { source, .. } | Self::Memory { source: Some(source), .. } => Some(source.as_ref()),
+            Self::FailedToMaterialize(failed) => Some(&failed.cause),
             _ => None,
         }
     }
@@ -292,4 +321,32 @@ fn write_undefined(f: &mut fmt::Formatter<'_>, undefined: &Undefined) -> fmt::Re
         write!(f, "; did you mean {}?", undefined.near_misses.join(", "))?;
     }
     Ok(())
+}
+
+fn write_not_found(f: &mut fmt::Formatter<'_>, symbol: &Undefined, searched: &[String]) -> fmt::Result {
+    write!(f, "symbol {} not found", symbol.name)?;
+    if !searched.is_empty() {
+        write!(f, " in {}", searched.join(", "))?;
+    }
+    if !symbol.near_misses.is_empty() {
+        write!(f, "; did you mean {}?", symbol.near_misses.join(", "))?;
+    }
+    Ok(())
+}
+
+/// How many symbols a message lists.
+const LISTED: usize = 3;
+
+/// The root cause comes first; what could not be had for it is said after it.
+fn write_failed(f: &mut fmt::Formatter<'_>, failed: &FailedToMaterialize) -> fmt::Result {
+    let FailedToMaterialize { symbols, unit, cause } = failed;
+    write!(f, "{cause}")?;
+    let listed = symbols.iter().take(LISTED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match symbols.len() {
+        0 => write!(f, " (materializing {unit})"),
+        count if count > LISTED => {
+            write!(f, " (materializing {unit}, for {listed} and {} more)", count - LISTED)
+        }
+        _ => write!(f, " (materializing {unit}, for {listed})"),
+    }
 }

@@ -9,6 +9,7 @@ mod workers;
 pub use action::{Action, ActionPair, ActionStatus};
 pub use addr::{AddrRange, ExecutorAddr};
 pub use error::{
-    Duplicate, Error, Located, OutOfRange, Place, Result, Undefined, UndefinedReference, Warning,
+    Duplicate, Error, FailedToMaterialize, Located, NotFound, OutOfRange, Place, Result, Undefined,
+    UndefinedReference, Warning,
 };
 pub use workers::Workers;

@@ -3,7 +3,9 @@
 use super::elf::{self, ElfObject};
 use super::macho::{self, MachObject, Subsections};
 use crate::base::{Result, Warning};
-use crate::graph::{Architecture, LinkGraph, Linkage, Scope, Spelling, Symbol, SymbolKind};
+use crate::graph::{
+    Architecture, LinkGraph, Linkage, Scope, SectionRole, Spelling, Symbol, SymbolFlags, SymbolKind,
+};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -181,6 +183,28 @@ impl<'data> Object<'data> {
         match self {
             Self::Elf(object) => object.sections.len(),
             Self::Mach(_) | Self::Graph(_) => 0,
+        }
+    }
+
+    /// What a symbol table says of a symbol besides what the resolution of names goes by.
+    pub(crate) fn flags_of(&self, symbol: u32) -> SymbolFlags {
+        match self {
+            Self::Elf(object) => elf::flags_of(object, symbol),
+            Self::Mach(object) => macho::flags_of(object, symbol),
+            Self::Graph(graph) => {
+                graph.symbols.get(symbol as usize).map_or(SymbolFlags::empty(), |symbol| symbol.flags)
+            }
+        }
+    }
+
+    /// Whether some section holds initialisers or finalisers.
+    pub(crate) fn has_initializers(&self) -> bool {
+        match self {
+            Self::Elf(object) => elf::has_initializers(object),
+            Self::Mach(object) => macho::has_initializers(object),
+            Self::Graph(graph) => graph.sections.iter().any(|section| {
+                matches!(section.role, SectionRole::Initializers(..) | SectionRole::Finalizers(..))
+            }),
         }
     }
 

@@ -12,3 +12,4 @@ pub use interfaces::InterfaceSymbols;
 pub use linker::HostLinker;
 pub use program::{exit, run_main};
 pub use symbols::ProcessSymbols;
+pub(crate) use symbols::describe_near as describe;

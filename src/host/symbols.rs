@@ -109,6 +109,11 @@ fn builtin(builtin: Builtin) -> ResolvedSymbol {
     ResolvedSymbol { address: builtin.address, size, callable }
 }
 
+/// What is at an address of this process.
+pub(crate) fn describe_near(address: ExecutorAddr) -> ResolvedSymbol {
+    describe(address, true)
+}
+
 /// Finding out what is at an address takes the dynamic loader a walk through a symbol table: only where it matters.
 fn describe(address: ExecutorAddr, near: bool) -> ResolvedSymbol {
     const FUNCTION: u8 = 2;

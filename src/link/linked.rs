@@ -5,7 +5,7 @@ use super::initializers::InitFunctions;
 use super::stats::LinkStats;
 use crate::alloc::FinalizedAllocation;
 use crate::base::{AddrRange, ExecutorAddr, Result, Warning};
-use crate::graph::LinkGraph;
+use crate::graph::{LinkGraph, SymbolFlags, SymbolKind};
 use std::sync::Arc;
 
 /// A linked, finalized image. Dropping it deallocates it: nothing of it may run any more.
@@ -19,6 +19,14 @@ pub struct Linked<'data> {
     pub(crate) init: InitFunctions,
     pub(crate) warnings: Vec<Warning>,
     pub(crate) stats: LinkStats,
+}
+
+/// A definition of a linked image.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Definition {
+    pub(crate) address: ExecutorAddr,
+    pub(crate) size: u64,
+    pub(crate) callable: bool,
 }
 
 impl std::fmt::Debug for Linked<'_> {
@@ -37,6 +45,19 @@ impl<'data> Linked<'data> {
         let id = self.globals.find(name)?;
         self.globals.definition(id)?;
         Some(ExecutorAddr(self.of_global[id as usize]))
+    }
+
+    /// What a name that some object defines stands for.
+    pub(crate) fn find(&self, name: &[u8]) -> Option<Definition> {
+        let id = self.globals.find(name)?;
+        let at = self.globals.definition(id);
+        let symbol = at.and_then(|at| self.graphs.get(at.graph as usize)?.symbols.get(at.symbol as usize));
+        let symbol = symbol.filter(|symbol| symbol.kind != SymbolKind::Discarded)?;
+        Some(Definition {
+            address: ExecutorAddr(self.of_global[id as usize]),
+            size: symbol.size,
+            callable: symbol.flags.contains(SymbolFlags::CALLABLE),
+        })
     }
 
     /// Functions to run before `main` and at exit.

@@ -39,6 +39,7 @@ pub use actions::{DataCopy, ImageActions, IndirectSlot};
 pub use batch::Batch;
 pub use driver::{LinkContext, LinkOptions, link};
 pub use externals::UndefinedPolicy;
+pub(crate) use externals::is_similar;
 pub(crate) use globals::NameHasher;
 pub use initializers::{InitFunctions, InitStep};
 pub use linked::Linked;

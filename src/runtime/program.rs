@@ -25,7 +25,7 @@ use super::init::InitPlan;
 use crate::base::{Error, ExecutorAddr, Result};
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::io::Write;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A function to be called above a frame that ends the stack.
 pub(super) type OutermostFn = unsafe extern "C-unwind" fn(data: *mut c_void);
@@ -93,16 +93,7 @@ impl Program {
         let arguments = Arguments::leak(args)?;
         let Self { plan, main, dso_handle } = self;
         let plan = Arc::new(plan);
-        let registered = Arc::into_raw(Arc::clone(&plan));
-        // Null means the whole process to __cxa_finalize: an image without a handle gets an address of its own.
-        let dso_handle =
-            if dso_handle.is_null() { ExecutorAddr(registered.addr() as u64) } else { dso_handle };
-        // SAFETY: `finalize` takes the registered count over, and is called once at most.
-        if unsafe { __cxa_atexit(finalize, registered.cast_mut().cast(), pointer(dso_handle)) } != 0 {
-            // SAFETY: nothing was registered, so the count is still this function's own.
-            drop(unsafe { Arc::from_raw(registered) });
-            return Err(Error::Memory { what: "register the program's finalisers".to_owned(), source: None });
-        }
+        let dso_handle = register_finalizers(&plan, dso_handle)?;
         outermost(|| {
             // SAFETY: the caller vouches for the plan; the arguments are never freed.
             unsafe { plan.run_initializers(arguments.count, arguments.values.0.cast(), environment().cast()) }
@@ -163,6 +154,54 @@ pub fn prepare_process() {
     }
 }
 
+/// Runs the initialisers of an image on the calling thread, as `dlopen` would: with the arguments of this process. Its
+/// finalisers run by [`finalize_image`], or when the process ends.
+///
+/// # Errors
+/// The C library refuses to register the finalisers; nothing has run then.
+///
+/// # Safety
+/// The plan's addresses are those of initialisers and finalisers of a finalized image with this `__dso_handle`, which is
+/// not null. They have not run yet, and the image stays mapped until they have.
+pub unsafe fn initialize_image(plan: InitPlan, dso_handle: ExecutorAddr) -> Result<()> {
+    static ARGUMENTS: OnceLock<Arguments> = OnceLock::new();
+    let plan = Arc::new(plan);
+    register_finalizers(&plan, dso_handle)?;
+    let arguments = ARGUMENTS.get_or_init(|| {
+        let strings = std::env::args_os().filter_map(|word| CString::new(word.into_encoded_bytes()).ok());
+        Arguments::leak(strings.collect()).unwrap_or(Arguments::NONE)
+    });
+    outermost(|| {
+        // SAFETY: the caller vouches for the plan; the arguments are never freed.
+        unsafe { plan.run_initializers(arguments.count, arguments.values.0.cast(), environment().cast()) }
+    });
+    Ok(())
+}
+
+/// Runs the exit handlers that the code of an image has registered, last first, then its finalisers if it was
+/// initialised.
+///
+/// # Safety
+/// The image with this `__dso_handle`, which is not null, is still mapped.
+pub unsafe fn finalize_image(dso_handle: ExecutorAddr) {
+    // SAFETY: the handle is not null; what is registered under it belongs to this image, which is still mapped.
+    outermost(|| unsafe { __cxa_finalize(pointer(dso_handle)) });
+}
+
+/// Has the C library run a plan's finalisers at exit, or when the image with this handle is finalized. An image without
+/// a handle gets an address of its own, since null would mean the whole process.
+fn register_finalizers(plan: &Arc<InitPlan>, dso_handle: ExecutorAddr) -> Result<ExecutorAddr> {
+    let registered = Arc::into_raw(Arc::clone(plan));
+    let dso_handle = if dso_handle.is_null() { ExecutorAddr(registered.addr() as u64) } else { dso_handle };
+    // SAFETY: `finalize` takes the registered count over, and is called once at most.
+    if unsafe { __cxa_atexit(finalize, registered.cast_mut().cast(), pointer(dso_handle)) } != 0 {
+        // SAFETY: nothing was registered, so the count is still this function's own.
+        drop(unsafe { Arc::from_raw(registered) });
+        return Err(Error::Memory { what: "register the finalisers".to_owned(), source: None });
+    }
+    Ok(dso_handle)
+}
+
 /// Runs the finalisers of the plan that `data` points to.
 unsafe extern "C-unwind" fn finalize(data: *mut c_void) {
     // SAFETY: `Program::start` registered this function with a counted plan; it is called once.
@@ -216,6 +255,8 @@ unsafe impl Send for Values {}
 unsafe impl Sync for Values {}
 
 impl Arguments {
+    const NONE: Self = Self { count: 0, values: Values(std::ptr::null_mut()) };
+
     fn leak(args: Vec<CString>) -> Result<Self> {
         let count = c_int::try_from(args.len())
             .map_err(|_| Error::invalid("too many arguments for the program", Some("pass them in a file")))?;

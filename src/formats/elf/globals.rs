@@ -2,8 +2,9 @@
 
 use super::object::{ElfObject, SymbolSection};
 use crate::base::{Error, Result};
+use crate::formats::elf::priority::init_priority;
 use crate::formats::object::{GlobalKind, GlobalSymbol};
-use crate::graph::{Linkage, Scope};
+use crate::graph::{Linkage, Scope, SymbolFlags};
 use object::LittleEndian as LE;
 use object::elf::{self, Sym64};
 use std::borrow::Cow;
@@ -92,4 +93,26 @@ pub(crate) fn for_each_discarded_section(
             group.members.iter().for_each(|member| mark(member.get(LE)));
         }
     }
+}
+
+/// What the symbol table says of a symbol besides what the resolution of names goes by.
+pub(crate) fn flags_of(object: &ElfObject<'_>, symbol: u32) -> SymbolFlags {
+    let Some(entry) = object.symbols.get(symbol as usize) else { return SymbolFlags::empty() };
+    let mut flags = match entry.st_type() {
+        elf::STT_FUNC => SymbolFlags::CALLABLE,
+        elf::STT_GNU_IFUNC => SymbolFlags::CALLABLE | SymbolFlags::INDIRECT,
+        elf::STT_TLS => SymbolFlags::THREAD_LOCAL,
+        _ => SymbolFlags::empty(),
+    };
+    flags.set(SymbolFlags::VARIANT_PCS, entry.st_other.0 & object.machine.variant_pcs != 0);
+    flags
+}
+
+/// Whether some section holds initialisers or finalisers.
+pub(crate) fn has_initializers(object: &ElfObject<'_>) -> bool {
+    object.sections.iter().any(|section| match section.sh_type.get(LE) {
+        elf::SHT_INIT_ARRAY | elf::SHT_FINI_ARRAY | elf::SHT_PREINIT_ARRAY => true,
+        elf::SHT_PROGBITS => init_priority(object.section_name(section)).is_some(),
+        _ => false,
+    })
 }

@@ -18,5 +18,7 @@ mod sections;
 pub(crate) mod x86_64;
 
 pub(crate) use build::build;
-pub(crate) use globals::{for_each_discarded_section, for_each_global, group_signature};
+pub(crate) use globals::{
+    flags_of, for_each_discarded_section, for_each_global, group_signature, has_initializers,
+};
 pub(crate) use object::ElfObject;

@@ -1,10 +1,11 @@
 //! The part of a Mach-O object that the resolution of names reads: its external symbols.
 
 use super::object::MachObject;
+use super::sections::{Disposition, disposition};
 use crate::base::{Error, Result};
 use crate::formats::object::{GlobalKind, GlobalSymbol};
 use crate::formats::refuse;
-use crate::graph::{Linkage, Scope};
+use crate::graph::{Linkage, Permissions, Scope, SectionRole, SymbolFlags};
 use object::LittleEndian as LE;
 use object::macho::{self, Nlist64};
 use std::borrow::Cow;
@@ -97,4 +98,26 @@ pub(crate) fn scope_of(symbol: &Nlist64<LE>) -> Scope {
     } else {
         Scope::Default
     }
+}
+
+/// What the symbol table, and the section that it names, say of a symbol besides what the resolution of names goes by.
+pub(crate) fn flags_of(object: &MachObject<'_>, symbol: u32) -> SymbolFlags {
+    let Some(entry) = object.symbols.get(symbol as usize) else { return SymbolFlags::empty() };
+    let section = usize::from(entry.n_sect).checked_sub(1).and_then(|index| object.sections.get(index));
+    match section.filter(|_| entry.n_type.typ() == macho::N_SECT).map(disposition) {
+        Some(Disposition::Load(traits)) if traits.permissions.contains(Permissions::EXECUTE) => {
+            SymbolFlags::CALLABLE
+        }
+        Some(Disposition::Load(traits)) if traits.role == SectionRole::ThreadDescriptors => {
+            SymbolFlags::THREAD_LOCAL
+        }
+        _ => SymbolFlags::empty(),
+    }
+}
+
+/// Whether some section holds initialisers or finalisers.
+pub(crate) fn has_initializers(object: &MachObject<'_>) -> bool {
+    let runs = |role| matches!(role, SectionRole::Initializers(..) | SectionRole::Finalizers(..));
+    let mut dispositions = object.sections.iter().map(disposition);
+    dispositions.any(|found| matches!(found, Disposition::Load(traits) if runs(traits.role)))
 }

@@ -18,7 +18,7 @@ mod subsections;
 pub(crate) mod x86_64;
 
 pub(crate) use build::build;
-pub(crate) use globals::{for_each_alias, for_each_global};
+pub(crate) use globals::{flags_of, for_each_alias, for_each_global, has_initializers};
 pub(crate) use object::MachObject;
 pub(crate) use subsections::Subsections;
 

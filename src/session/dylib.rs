@@ -1,0 +1,371 @@
+//! Dylibs: symbol tables with an order in which they refer to each other.
+
+use super::buffer::ObjectBuffer;
+use super::facts::Facts;
+use super::flags::{ExecutorSymbol, JitSymbolFlags};
+use super::generator::{DefinitionGenerator, GeneratorSlot};
+use super::lookup::{LookupKind, LookupName};
+use super::materialize::{ClosureUnit, MaterializationRequest, MaterializationUnit, Materialized};
+use super::session::ExecutionSession;
+use super::slab::Key;
+use super::table::{Entry, SymbolTable};
+use super::tracker::ResourceTracker;
+use super::unit::{Existing, Material, NewUnit};
+use crate::base::Result;
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// Which symbols of a dylib a search finds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Visibility {
+    /// Those it exports.
+    #[default]
+    Exported,
+    /// Hidden ones, too.
+    All,
+}
+
+/// Dylibs in the order in which they are searched.
+pub(super) type Order = Arc<[(Arc<Dylib>, Visibility)]>;
+
+/// What all handles of a dylib share.
+pub(super) struct Dylib {
+    pub(super) name: Arc<str>,
+    pub(super) table: SymbolTable,
+    pub(super) default_tracker: Key,
+    /// Itself first, with all its symbols.
+    order: RwLock<Option<Order>>,
+    generators: RwLock<Arc<[Arc<GeneratorSlot>]>>,
+}
+
+impl std::fmt::Debug for Dylib {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Dylib").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Dylib {
+    pub(super) fn new(name: Arc<str>, default_tracker: Key) -> Self {
+        let generators: [Arc<GeneratorSlot>; 0] = [];
+        Self {
+            name,
+            table: SymbolTable::default(),
+            default_tracker,
+            order: RwLock::default(),
+            generators: RwLock::new(generators.into()),
+        }
+    }
+
+    /// What tells it from all other dylibs, as long as it exists.
+    pub(super) fn id(self: &Arc<Self>) -> usize {
+        Arc::as_ptr(self).addr()
+    }
+
+    /// The order in which what it refers to is looked for: itself first.
+    pub(super) fn order(self: &Arc<Self>) -> Order {
+        let order = self.order.read().unwrap_or_else(PoisonError::into_inner);
+        order.clone().unwrap_or_else(|| [(Arc::clone(self), Visibility::All)].into())
+    }
+
+    pub(super) fn set_order(&self, order: Option<Order>) {
+        *self.order.write().unwrap_or_else(PoisonError::into_inner) = order;
+    }
+
+    pub(super) fn generators(&self) -> Arc<[Arc<GeneratorSlot>]> {
+        Arc::clone(&self.generators.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn set_generators(&self, generators: Vec<Arc<GeneratorSlot>>) {
+        *self.generators.write().unwrap_or_else(PoisonError::into_inner) = generators.into();
+    }
+
+    pub(super) fn has_generators(&self) -> bool {
+        !self.generators.read().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+}
+
+/// A set of definitions with names of its own: what a shared library is to a process. Cloning makes another handle.
+#[derive(Clone)]
+pub struct JitDylib {
+    pub(super) session: ExecutionSession,
+    pub(super) inner: Arc<Dylib>,
+}
+
+impl PartialEq for JitDylib {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+}
+
+impl Eq for JitDylib {}
+
+impl std::fmt::Debug for JitDylib {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("JitDylib").field(&self.inner.name).finish()
+    }
+}
+
+impl JitDylib {
+    /// Its name, which no other dylib of the session has.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.inner.name
+    }
+
+    /// The session that it belongs to.
+    #[must_use]
+    pub fn session(&self) -> &ExecutionSession {
+        &self.session
+    }
+
+    /// Makes a tracker: what is added through it can be removed without the rest.
+    #[must_use]
+    pub fn create_tracker(&self) -> ResourceTracker {
+        ResourceTracker::new(self)
+    }
+
+    /// Looks for what its definitions refer to in itself and then in these dylibs, of which it sees what the
+    /// visibility says.
+    pub fn set_link_order(&self, order: &[(&JitDylib, Visibility)]) {
+        let rest = order.iter().filter(|(dylib, _)| *dylib != self);
+        let rest = rest.map(|(dylib, visibility)| (Arc::clone(&dylib.inner), *visibility));
+        let order: Order = std::iter::once((Arc::clone(&self.inner), Visibility::All)).chain(rest).collect();
+        self.session.lock().dependencies_changed();
+        self.inner.set_order(Some(order));
+    }
+
+    /// Adds a dylib at the end of the link order: of what it has, exported symbols are found.
+    pub fn add_to_link_order(&self, dylib: &JitDylib) {
+        let mut state = self.session.lock();
+        let mut order: Vec<_> = self.inner.order().to_vec();
+        if order.iter().all(|(known, _)| !Arc::ptr_eq(known, &dylib.inner)) {
+            order.push((Arc::clone(&dylib.inner), Visibility::Exported));
+            state.dependencies_changed();
+            self.inner.set_order(Some(order.into()));
+        }
+    }
+
+    /// The dylibs in which what it refers to is looked for, itself first.
+    #[must_use]
+    pub fn link_order(&self) -> Vec<(JitDylib, Visibility)> {
+        let handle = |inner: &Arc<Dylib>| Self { session: self.session.clone(), inner: Arc::clone(inner) };
+        self.inner.order().iter().map(|(dylib, visibility)| (handle(dylib), *visibility)).collect()
+    }
+
+    /// Adds a generator, which is asked for names that neither the dylib nor the generators before it define.
+    pub fn add_generator(&self, generator: impl DefinitionGenerator + 'static) {
+        self.add_boxed_generator(Box::new(generator));
+    }
+
+    /// As [`Self::add_generator`].
+    pub fn add_boxed_generator(&self, generator: Box<dyn DefinitionGenerator>) {
+        let mut state = self.session.lock();
+        let slot = Arc::new(GeneratorSlot::new(generator));
+        let generators: Vec<_> = self.inner.generators().iter().cloned().chain([slot]).collect();
+        state.generators_changed();
+        self.inner.set_generators(generators);
+    }
+
+    /// Adds an object, which is linked when something that it defines is wanted. Until then its symbol table and section
+    /// headers are all that is looked at.
+    ///
+    /// # Errors
+    /// It is malformed, or a strong definition of it has been defined before; then nothing is added.
+    pub fn add_object(&self, object: ObjectBuffer) -> Result<()> {
+        self.add_objects_to(self.inner.default_tracker, vec![object])
+    }
+
+    /// Adds objects as one unit: they are linked together, and lie near each other.
+    ///
+    /// # Errors
+    /// As for [`Self::add_object`].
+    pub fn add_objects(&self, objects: Vec<ObjectBuffer>) -> Result<()> {
+        self.add_objects_to(self.inner.default_tracker, objects)
+    }
+
+    /// Adds the object file at `path`.
+    ///
+    /// # Errors
+    /// As for [`Self::add_object`], or it cannot be opened.
+    pub fn add_object_file(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.add_object(ObjectBuffer::open(path)?)
+    }
+
+    /// Defines symbols that need no linking.
+    ///
+    /// # Errors
+    /// One of them has been defined before.
+    pub fn define_absolute<N: AsRef<[u8]>>(
+        &self,
+        symbols: impl IntoIterator<Item = (N, ExecutorSymbol)>,
+    ) -> Result<()> {
+        self.define_absolute_in(self.inner.default_tracker, symbols, Existing::Refuse)
+    }
+
+    /// Defines those of the symbols that are not defined here yet: for generators.
+    ///
+    /// # Errors
+    /// Names that take more than 4 GiB.
+    pub fn define_missing_absolute<N: AsRef<[u8]>>(
+        &self,
+        symbols: impl IntoIterator<Item = (N, ExecutorSymbol)>,
+    ) -> Result<()> {
+        self.define_absolute_in(self.inner.default_tracker, symbols, Existing::Keep)
+    }
+
+    /// Defines `name` as another name for `target`, which this dylib or its link order has.
+    ///
+    /// # Errors
+    /// The name has been defined before.
+    pub fn define_alias(
+        &self,
+        name: impl AsRef<[u8]>,
+        target: impl AsRef<[u8]>,
+        flags: JitSymbolFlags,
+    ) -> Result<()> {
+        let names = [(name.as_ref(), target.as_ref())];
+        self.define_aliases_in(self.inner.default_tracker, None, &names, flags, Existing::Refuse)
+    }
+
+    /// Defines names that stand for those of another dylib: pairs of the name here and the name there.
+    ///
+    /// # Errors
+    /// A name has been defined before.
+    pub fn reexport<N: AsRef<[u8]>, T: AsRef<[u8]>>(
+        &self,
+        source: &JitDylib,
+        names: impl IntoIterator<Item = (N, T)>,
+        flags: JitSymbolFlags,
+    ) -> Result<()> {
+        let names: Vec<(N, T)> = names.into_iter().collect();
+        let names: Vec<_> = names.iter().map(|(name, target)| (name.as_ref(), target.as_ref())).collect();
+        let order = [(Arc::clone(&source.inner), Visibility::Exported)].into();
+        self.define_aliases_in(self.inner.default_tracker, Some(order), &names, flags, Existing::Refuse)
+    }
+
+    /// Adds definitions that are made when wanted.
+    ///
+    /// # Errors
+    /// A strong one of them has been defined before.
+    pub fn define(&self, unit: impl MaterializationUnit + 'static) -> Result<()> {
+        self.define_in(self.inner.default_tracker, Box::new(unit))
+    }
+
+    /// Adds definitions that a closure makes when one of them is wanted.
+    ///
+    /// # Errors
+    /// As for [`Self::define`].
+    pub fn define_with<N: Into<Vec<u8>>>(
+        &self,
+        unit_name: impl Into<String>,
+        symbols: impl IntoIterator<Item = (N, JitSymbolFlags)>,
+        make: impl FnOnce(&MaterializationRequest<'_>) -> Result<Materialized> + Send + Sync + 'static,
+    ) -> Result<()> {
+        let symbols = symbols.into_iter().map(|(name, flags)| (name.into(), flags)).collect();
+        self.define(ClosureUnit { name: unit_name.into(), symbols, make })
+    }
+
+    /// Looks a name up in this dylib and its link order, and has it materialized.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`](crate::base::Error::NotFound), or what kept it from being linked.
+    pub fn lookup(&self, name: impl AsRef<[u8]>) -> Result<ExecutorSymbol> {
+        let name = name.as_ref();
+        if let Some(symbol) = self.lookup_ready(name) {
+            return Ok(symbol);
+        }
+        let found = self.session.find(
+            &self.inner.order(),
+            &[LookupName { name, weak: false }],
+            LookupKind::Static,
+        )?;
+        self.session.single(found, name)
+    }
+
+    /// The address of a name of this dylib's own that has been looked up before; takes no lock that others hold for long.
+    #[inline]
+    #[must_use]
+    pub fn lookup_ready(&self, name: &[u8]) -> Option<ExecutorSymbol> {
+        let hash = super::names::hash(name);
+        let has_address = |entry: &Entry| !entry.flags.contains(JitSymbolFlags::SIDE_EFFECTS_ONLY);
+        let get = |entry: &Entry| (entry.ready && has_address(entry)).then(|| entry.symbol());
+        self.inner.table.get(hash, name, get).flatten()
+    }
+
+    /// Whether the dylib itself defines a name, exported or not.
+    #[must_use]
+    pub fn defines(&self, name: impl AsRef<[u8]>) -> bool {
+        let name = name.as_ref();
+        self.inner.table.get(super::names::hash(name), name, |_| ()).is_some()
+    }
+
+    /// All names that the dylib defines, sorted, with what is known of them.
+    #[must_use]
+    pub fn symbols(&self) -> Vec<(Vec<u8>, JitSymbolFlags)> {
+        let mut symbols = Vec::new();
+        self.inner.table.for_each(|entry| symbols.push((entry.name.bytes().to_vec(), entry.flags)));
+        symbols.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        symbols
+    }
+
+    /// Its generators are asked no more, and it refers to itself alone.
+    pub(super) fn withdraw(&self) {
+        self.inner.generators().iter().for_each(|slot| slot.withdraw());
+        self.inner.set_generators(Vec::new());
+        self.inner.set_order(None);
+    }
+
+    pub(super) fn add_objects_to(&self, tracker: Key, objects: Vec<ObjectBuffer>) -> Result<()> {
+        self.define_objects(tracker, objects, Existing::Refuse)
+    }
+
+    pub(super) fn define_objects(
+        &self,
+        tracker: Key,
+        objects: Vec<ObjectBuffer>,
+        existing: Existing,
+    ) -> Result<()> {
+        let facts = Facts::of_objects(&objects)?;
+        let name = objects.first().map_or("<no objects>".into(), |object| Arc::clone(object.name()));
+        let unit = NewUnit { name, facts, material: Material::Objects(objects), order: None, existing };
+        self.session.lock().define(&self.inner, tracker, unit).map(drop)
+    }
+
+    pub(super) fn define_absolute_in<N: AsRef<[u8]>>(
+        &self,
+        tracker: Key,
+        symbols: impl IntoIterator<Item = (N, ExecutorSymbol)>,
+        existing: Existing,
+    ) -> Result<()> {
+        let symbols: Vec<(N, ExecutorSymbol)> = symbols.into_iter().collect();
+        let name: Arc<str> = "<absolute symbols>".into();
+        let names = symbols.iter().map(|(name, s)| (name.as_ref(), s.flags | JitSymbolFlags::ABSOLUTE));
+        let facts = Facts::of_names(&name, names)?;
+        let values = symbols.iter().map(|(_, symbol)| *symbol).collect();
+        let unit = NewUnit { name, facts, material: Material::Absolute(values), order: None, existing };
+        self.session.lock().define(&self.inner, tracker, unit).map(drop)
+    }
+
+    pub(super) fn define_aliases_in(
+        &self,
+        tracker: Key,
+        order: Option<Order>,
+        names: &[(&[u8], &[u8])],
+        flags: JitSymbolFlags,
+        existing: Existing,
+    ) -> Result<()> {
+        let mut units = Vec::with_capacity(names.len());
+        for &(name, target) in names {
+            let unit_name: Arc<str> = format!("<alias {}>", super::names::display(name)).into();
+            let facts = Facts::of_alias(&unit_name, name, target, flags)?;
+            let order = order.clone();
+            units.push(NewUnit { name: unit_name, facts, material: Material::Alias, order, existing });
+        }
+        self.session.lock().define_all(&self.inner, tracker, units)
+    }
+
+    pub(super) fn define_in(&self, tracker: Key, unit: Box<dyn MaterializationUnit>) -> Result<()> {
+        let new = NewUnit::of_user(unit)?;
+        self.session.lock().define(&self.inner, tracker, new).map(drop)
+    }
+}

@@ -1,0 +1,49 @@
+//! What this process exports, and what a static link would add from the C library and the compiler's runtime.
+
+use crate::base::Result;
+use crate::host::ProcessSymbols;
+use crate::link::{ResolvedSymbol, Resolver, SymbolQuery};
+use crate::session::{DefinitionGenerator, ExecutorSymbol, JitDylib, JitSymbolFlags, LookupKind, WantedName};
+
+/// Defines what this process exports.
+#[derive(Debug, Default)]
+pub struct ProcessGenerator {
+    symbols: ProcessSymbols,
+}
+
+impl ProcessGenerator {
+    /// All that this process exports.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// As [`new`](Self::new), for these symbols.
+    #[must_use]
+    pub fn with_symbols(symbols: ProcessSymbols) -> Self {
+        Self { symbols }
+    }
+}
+
+impl DefinitionGenerator for ProcessGenerator {
+    fn generate(&self, dylib: &JitDylib, names: &[WantedName<'_>], _: LookupKind) -> Result<()> {
+        let mut queries = Vec::with_capacity(names.len());
+        for WantedName { name, weak } in names {
+            queries.push(SymbolQuery { name, c_name: Some(name), weak: *weak, near: false });
+        }
+        let answers = self.symbols.resolve(&queries)?;
+        let found =
+            names.iter().zip(answers).filter_map(|(wanted, answer)| Some((wanted.name, symbol(answer?))));
+        let found: Vec<_> = found.collect();
+        if found.is_empty() { Ok(()) } else { dylib.define_missing_absolute(found) }
+    }
+
+    fn near_misses(&self, name: &[u8]) -> Vec<String> {
+        self.symbols.near_misses(&SymbolQuery { name, c_name: Some(name), weak: true, near: false })
+    }
+}
+
+pub(super) fn symbol(known: ResolvedSymbol) -> ExecutorSymbol {
+    let callable = if known.callable { JitSymbolFlags::CALLABLE } else { JitSymbolFlags::empty() };
+    ExecutorSymbol { address: known.address, flags: JitSymbolFlags::EXPORTED | callable, size: known.size }
+}

@@ -1,0 +1,49 @@
+//! Sessions: dylibs whose definitions are linked when somebody wants them, looked up, replaced and removed, from any
+//! number of threads, for as long as the process lives.
+//!
+//! An [`ExecutionSession`] holds [`JitDylib`]s. A dylib takes definitions of five sorts: objects, absolute symbols, aliases
+//! and re-exports, [`MaterializationUnit`]s (the user's code that makes objects on demand) and [`DefinitionGenerator`]s,
+//! which are asked for what is not defined. Nothing is linked before it is wanted. A lookup then has all that is needed
+//! linked, in few batches, and returns addresses that can be used. [`ResourceTracker`]s remove what was added.
+//! [`Jit`] is the short way.
+//!
+//! Readiness is tracked by unit (what was added as a whole), not by symbol. DESIGN.md, "Sessions", tells more.
+
+mod activity;
+mod buffer;
+mod compile;
+mod condense;
+mod dylib;
+mod facts;
+mod flags;
+mod generator;
+pub mod generators;
+mod image;
+mod initialize;
+mod jit;
+mod linking;
+mod lookup;
+mod materialize;
+mod names;
+mod plugin;
+mod resolver;
+#[expect(clippy::module_inception, reason = "the session is what this is about")]
+mod session;
+mod slab;
+mod state;
+mod table;
+mod tracker;
+mod typed;
+mod unit;
+
+pub use buffer::ObjectBuffer;
+pub use dylib::{JitDylib, Visibility};
+pub use flags::{ExecutorSymbol, JitSymbolFlags};
+pub use generator::{DefinitionGenerator, WantedName};
+pub use jit::Jit;
+pub use lookup::{LookupKind, LookupName};
+pub use materialize::{MaterializationRequest, MaterializationUnit, Materialized};
+pub use plugin::{EmittedInfo, LinkInfo, ResourceKey, SessionPlugin};
+pub use session::{ExecutionSession, SessionOptions};
+pub use tracker::{Removed, ResourceTracker};
+pub use typed::{HeldSymbol, TypedSymbol};

@@ -1,0 +1,14 @@
+//! Sessions: what is added is linked when wanted, looked up, removed, and linked again.
+//!
+//! # Safety
+//! Calls functions of objects that the tests compile; they are what their casts say.
+#![allow(unsafe_code)]
+
+mod definitions;
+mod dylibs;
+mod failures;
+mod initializers;
+mod support;
+mod threads;
+mod trackers;
+mod units;
