@@ -1,7 +1,7 @@
 //! What is said when a fixup cannot be applied. All of it is off the hot path.
 
 use crate::base::{Error, OutOfRange, Place};
-use crate::graph::{BlockId, Edge, KindFacts, LinkGraph, Request};
+use crate::graph::{BlockId, Edge, KindFacts, LinkGraph};
 
 /// The error of a fixup, boxed so that the hot loop carries one word.
 pub(super) type Failure = Box<Error>;
@@ -78,23 +78,39 @@ impl Fault<'_> {
         Box::new(Error::invalid(what, Some("this is a fault of the linker: please report it")))
     }
 
-    /// Thread-local accesses, and kinds of no known number.
+    /// Kinds of no known number.
     #[cold]
     #[inline(never)]
     pub(super) fn unsupported(&self) -> Failure {
-        let (facts, target) = (self.facts(), self.graph.display_symbol(self.edge.target));
-        let (what, help) = if facts.request != Request::ThreadLocal {
-            (
-                format!("unknown relocation type, to {target}"),
-                "compile with a compiler that follows the architecture's ABI document",
-            )
-        } else {
-            (
-                format!("{} relocation to {target}: thread-local variables are not supported", facts.name),
-                "compile with -femulated-tls, or reach the variable through a function of a shared library",
-            )
-        };
-        self.refused(&what, help)
+        let target = self.graph.display_symbol(self.edge.target);
+        self.refused(
+            &format!("unknown relocation type, to {target}"),
+            "compile with a compiler that follows the architecture's ABI document",
+        )
+    }
+
+    /// An access to a thread-local variable by a model that its place rules out.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn no_thread_local(&self, why: &str) -> Failure {
+        let (name, target) = (self.facts().name, self.graph.display_symbol(self.edge.target));
+        self.refused(
+            &format!("{name} relocation to {target}: {why}"),
+            "compile with -fPIC and without -ftls-model, so that every variable can be reached",
+        )
+    }
+
+    /// Instructions that an access by this relocation does not consist of.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn no_sequence(&self) -> Failure {
+        let (name, target) = (self.facts().name, self.graph.display_symbol(self.edge.target));
+        self.refused(
+            &format!(
+                "{name} relocation to {target}: not in the sequence of instructions that the ABI document has"
+            ),
+            "compile with a compiler that keeps these instructions together, or without -ftls-model",
+        )
     }
 
     /// What is well-formed and cannot be honoured.

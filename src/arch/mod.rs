@@ -43,6 +43,8 @@ pub struct FixupCounts {
     pub got_loads: u32,
     /// Branches that go through the PLT, their target being out of reach.
     pub plt_calls: u32,
+    /// Accesses to thread-local variables that were rewritten for a cheaper model.
+    pub relaxed_thread_locals: u32,
 }
 
 impl FixupCounts {
@@ -53,8 +55,39 @@ impl FixupCounts {
             relaxed_got_loads: self.relaxed_got_loads + other.relaxed_got_loads,
             got_loads: self.got_loads + other.got_loads,
             plt_calls: self.plt_calls + other.plt_calls,
+            relaxed_thread_locals: self.relaxed_thread_locals + other.relaxed_thread_locals,
         }
     }
+}
+
+/// Where a thread-local variable is, in the terms of all models of access.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ThreadLocal {
+    /// Its module, as `__tls_get_addr` knows it.
+    pub module: u64,
+    /// Its offset there.
+    pub module_offset: u64,
+    /// Its offset from the start of the batch's own variables.
+    pub block_offset: u64,
+    /// Its offset from the thread pointer, where that is the same in every thread.
+    pub thread_offset: Option<i64>,
+    /// The address of the GOT entries that hold `module` and `module_offset`, if it has them.
+    pub pair: Option<u64>,
+    /// The address of its descriptor in the GOT, if it has one.
+    pub descriptor: Option<u64>,
+    /// What the descriptor holds.
+    pub descriptor_words: [u64; 2],
+    /// The address of the GOT entry that holds `thread_offset`, if it has one.
+    pub offset_entry: Option<u64>,
+}
+
+/// Where the batch's own thread-local variables are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ThreadModule {
+    /// The address of the GOT entries that lead `__tls_get_addr` there, if they were made.
+    pub pair: Option<u64>,
+    /// Their offset from the thread pointer, where that is the same in every thread.
+    pub thread_offset: Option<i64>,
 }
 
 /// Final addresses of everything that the edges of one graph refer to.
@@ -84,6 +117,16 @@ pub trait Targets {
 
     /// Whether the target is a weak symbol that nothing defines.
     fn is_absent(&self, target: SymbolId) -> bool;
+
+    /// Where the target is, if it is a thread-local variable.
+    fn thread_local(&self, _target: SymbolId) -> Option<ThreadLocal> {
+        None
+    }
+
+    /// Where the batch's own thread-local variables are.
+    fn thread_module(&self) -> ThreadModule {
+        ThreadModule::default()
+    }
 }
 
 /// Where fixups are applied: a run of a block's bytes, already copied to working memory.
@@ -179,6 +222,8 @@ struct ArchFacts {
     /// `S + A : u64` and `S + A - P : i64`.
     pointers: (EdgeKind, EdgeKind),
     compact_unwind: &'static compact_unwind::Facts,
+    executable_thread_offset: fn(u64, u64) -> i64,
+    module_base_is_thread_pointer: bool,
 }
 
 /// The facts of an architecture. This, and [`can_relax`] and [`fix_up`] on the way of the data, are all that dispatches.
@@ -272,6 +317,20 @@ pub fn fragment_frame(architecture: Architecture) -> (&'static [u8], &'static [u
 #[must_use]
 pub fn detours(architecture: Architecture) -> Option<&'static DetourFacts> {
     facts(architecture).detours
+}
+
+/// The offset from the thread pointer of a program's own thread-local variables, by their size and alignment: what every
+/// linker of executables works out.
+#[must_use]
+pub fn executable_thread_offset(architecture: Architecture, size: u64, alignment: u64) -> i64 {
+    (facts(architecture).executable_thread_offset)(size, alignment)
+}
+
+/// Whether `_TLS_MODULE_BASE_` is the thread pointer once accesses are rewritten for local exec, so that offsets of
+/// local dynamic code count from there; otherwise it stays the start of the image's variables.
+#[must_use]
+pub fn module_base_is_thread_pointer(architecture: Architecture) -> bool {
+    facts(architecture).module_base_is_thread_pointer
 }
 
 /// Applies `edges`, which must all lie in the site.

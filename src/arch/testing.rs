@@ -1,6 +1,6 @@
 //! Fixups of hand-built graphs, for the tests of every architecture.
 
-use super::{FixupCounts, Site, Targets, fix_up, kinds};
+use super::{FixupCounts, Site, Targets, ThreadLocal, ThreadModule, fix_up, kinds};
 use crate::base::{Error, ExecutorAddr, Result};
 use crate::graph::edge::EdgeRun;
 use crate::graph::symbol::LinkageScope;
@@ -18,6 +18,8 @@ pub(super) struct Target {
     pub(super) got_base: u64,
     pub(super) size: u64,
     pub(super) is_absent: bool,
+    pub(super) thread: Option<ThreadLocal>,
+    pub(super) thread_module: ThreadModule,
 }
 
 impl Target {
@@ -61,6 +63,14 @@ impl Targets for Target {
 
     fn is_absent(&self, _: SymbolId) -> bool {
         self.is_absent
+    }
+
+    fn thread_local(&self, _: SymbolId) -> Option<ThreadLocal> {
+        self.thread
+    }
+
+    fn thread_module(&self) -> ThreadModule {
+        self.thread_module
     }
 }
 

@@ -23,9 +23,27 @@ impl EdgeKind {
     }
 }
 
+/// How a thread-local variable is accessed: the models of the ABI documents, and their parts.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum ThreadAccess {
+    /// General dynamic: a pair of GOT entries, which `__tls_get_addr` takes.
+    Pair,
+    /// Local dynamic: the same for the start of the module's block; the target does not matter.
+    ModulePair,
+    /// General or local dynamic: a pair of GOT entries, whose first is the address of a function that takes the second.
+    Descriptor,
+    /// Initial exec: a GOT entry that holds the offset from the thread pointer.
+    OffsetEntry,
+    /// Local exec: the offset from the thread pointer itself.
+    Offset,
+    /// The offset in the module's block, or the module's number.
+    InModule,
+    /// Nothing: marks an instruction of a sequence.
+    Mark,
+}
+
 /// What must exist before an edge of some kind can be fixed up.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[repr(u8)]
 pub enum Request {
     /// Nothing, not even the target's address: sizes, GOT bases, keep-alive.
     Nothing,
@@ -44,8 +62,8 @@ pub enum Request {
     RelaxableGot,
     /// The PLT entry itself, or the target where there is none.
     Plt,
-    /// A thread-local access.
-    ThreadLocal,
+    /// What an access to a thread-local variable needs.
+    ThreadLocal(ThreadAccess),
 }
 
 bitflags! {
@@ -56,6 +74,8 @@ bitflags! {
         const LOW = 1;
         /// As close together as it can: the field reaches data in some MiB around only.
         const CLOSE = 2;
+        /// What may lie far (large sections) near the rest: its code reaches the GOT by a field of 32 bits.
+        const TOGETHER = 4;
     }
 }
 

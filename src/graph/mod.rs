@@ -22,7 +22,7 @@ mod verify;
 pub use block::{Block, Content};
 pub use dot::Dot;
 pub use dump::Dump;
-pub use edge::{Demands, Edge, EdgeKind, Edges, KindFacts, Rela, Request};
+pub use edge::{Demands, Edge, EdgeKind, Edges, KindFacts, Rela, Request, ThreadAccess};
 pub use edit::{NewBlock, NewSymbol, References};
 pub use ids::{BlockId, SectionId, SymbolId};
 pub use memory::{Lifetime, Permissions};

@@ -1,7 +1,12 @@
 //! The allocation actions of an image that runs in this process.
 
-use crate::base::{Action, ActionPair, AddrRange, ExecutorAddr};
-use crate::link::{DataCopy, ImageActions, IndirectSlot};
+use crate::base::{Action, ActionPair, AddrRange, ExecutorAddr, Result};
+use crate::link::{
+    DataCopy, ImageActions, IndirectSlot, ThreadLocalPlace, ThreadLocalRequest, ThreadLocalSymbol,
+    ThreadLocalTemplate,
+};
+use crate::runtime::thread_locals::pool::PoolReservation;
+use crate::runtime::thread_locals::{self, OWN_MODULE, Reservation, Template};
 use crate::runtime::{copy, ifunc, images, unwind};
 
 /// Makes the allocation actions of images that run in this process.
@@ -26,4 +31,77 @@ impl ImageActions for HostActions {
     fn register_image(&self, code: AddrRange, dso_handle: ExecutorAddr) -> Option<ActionPair> {
         (!code.is_empty()).then(|| images::image_actions(code, dso_handle))
     }
+
+    fn place_thread_locals(&self, request: ThreadLocalRequest) -> Result<Box<dyn ThreadLocalPlace>> {
+        let ThreadLocalRequest { size, alignment, in_all_threads } = request;
+        Ok(if in_all_threads {
+            Box::new(InPool(PoolReservation::new(size, alignment)?))
+        } else {
+            Box::new(InBlocks(Reservation::new()?))
+        })
+    }
+
+    fn absent_thread_local(&self) -> ThreadLocalSymbol {
+        ThreadLocalSymbol {
+            module: OWN_MODULE | u64::from(u32::MAX),
+            offset: 0,
+            thread_offset: None,
+            descriptor: [thread_locals::absent_descriptor_function().0, 0],
+        }
+    }
+}
+
+/// A block for each thread that asks for it.
+struct InBlocks(Reservation);
+
+/// The same offset from the thread pointer in every thread.
+struct InPool(PoolReservation);
+
+impl ThreadLocalPlace for InBlocks {
+    fn start(&self) -> ThreadLocalSymbol {
+        let number = self.0.module().number();
+        let argument = thread_locals::descriptor_argument(number, 0);
+        ThreadLocalSymbol {
+            module: OWN_MODULE | u64::from(number),
+            offset: 0,
+            thread_offset: None,
+            descriptor: [thread_locals::descriptor_function().0, argument],
+        }
+    }
+
+    fn fill(&self, template: ThreadLocalTemplate) -> ActionPair {
+        thread_locals::template_actions(self.0.module(), template_of(template))
+    }
+
+    fn keep(self: Box<Self>) {
+        self.0.keep();
+    }
+}
+
+impl ThreadLocalPlace for InPool {
+    fn start(&self) -> ThreadLocalSymbol {
+        let ((module, offset), thread_offset) = (self.0.in_module(), self.0.thread_offset());
+        let function = thread_locals::static_descriptor_function().0;
+        ThreadLocalSymbol {
+            module,
+            offset,
+            thread_offset: Some(thread_offset),
+            descriptor: [function, thread_offset.cast_unsigned()],
+        }
+    }
+
+    fn fill(&self, template: ThreadLocalTemplate) -> ActionPair {
+        self.0.actions(template_of(template))
+    }
+
+    fn keep(self: Box<Self>) {
+        self.0.keep();
+    }
+}
+
+fn template_of(template: ThreadLocalTemplate) -> Template {
+    let ThreadLocalTemplate { content, size, alignment } = template;
+    let content_size = content.size();
+    let zero_fill_size = size.saturating_sub(content_size);
+    Template { address: content.start, content_size, zero_fill_size, alignment }
 }

@@ -7,6 +7,7 @@ mod program;
 mod spelling;
 mod symbols;
 
+pub use crate::runtime::thread_locals::pool::enter_thread;
 pub use actions::HostActions;
 pub use interfaces::InterfaceSymbols;
 pub use linker::HostLinker;

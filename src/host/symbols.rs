@@ -3,11 +3,12 @@
 use super::spelling::one_slip_away;
 use crate::base::{ExecutorAddr, Result};
 use crate::graph::Spelling;
-use crate::link::{ResolvedSymbol, Resolver, SymbolQuery};
+use crate::link::{ResolvedSymbol, Resolver, SymbolQuery, ThreadLocalQuery, ThreadLocalSymbol};
 use crate::runtime::builtins::{self, Builtin, BuiltinKind};
 use crate::runtime::darwin::{self, Darwin};
-use crate::runtime::static_libc;
+use crate::runtime::{static_libc, thread_locals};
 use crate::sys::dl::{self, Library, OpenFlags};
+use crate::sys::thread_stub::{Access, ThreadVariable, thread_variables};
 use std::path::Path;
 
 /// Knows the symbols of this process: of loaded libraries, and what a static link would add from the C library and
@@ -62,10 +63,9 @@ impl ProcessSymbols {
         let in_libraries = || self.libraries.iter().find_map(|library| library.lookup(name));
         let in_process = || self.whole_process.then(|| dl::lookup(name)).flatten();
         let loaded = || Some(describe(in_libraries().or_else(in_process)?, near));
-        static_libc::lookup(name)
-            .map(function)
-            .or_else(loaded)
-            .or_else(|| builtins::lookup(name).map(builtin))
+        let own = static_libc::lookup(name)
+            .or_else(|| (name == b"__tls_get_addr").then(thread_locals::get_addr_function));
+        own.map(function).or_else(loaded).or_else(|| builtins::lookup(name).map(builtin))
     }
 }
 
@@ -73,6 +73,16 @@ impl Resolver for ProcessSymbols {
     fn resolve(&self, queries: &[SymbolQuery<'_>]) -> Result<Vec<Option<ResolvedSymbol>>> {
         let answer = |query: &SymbolQuery<'_>| self.find_spelled(spelling(query), query.c_name?, query.near);
         Ok(queries.iter().map(answer).collect())
+    }
+
+    fn resolve_thread_locals(
+        &self,
+        queries: &[ThreadLocalQuery<'_>],
+    ) -> Result<Vec<Option<ThreadLocalSymbol>>> {
+        let name = |query: &ThreadLocalQuery<'_>| dl::split_version(query.name).0.to_vec();
+        let names: Vec<_> = queries.iter().map(|query| (name(query), query.in_all_threads)).collect();
+        let names: Vec<_> = names.iter().map(|(name, in_all_threads)| (&name[..], *in_all_threads)).collect();
+        Ok(thread_variables(&names)?.into_iter().map(|found| found.map(thread_local)).collect())
     }
 
     /// The dynamic loader lists no names; but it can be asked for each name that `name` may be a slip for.
@@ -99,6 +109,18 @@ fn spelling(query: &SymbolQuery<'_>) -> Spelling {
 
 const fn function(address: ExecutorAddr) -> ResolvedSymbol {
     ResolvedSymbol { address, size: 0, callable: true }
+}
+
+fn thread_local(variable: ThreadVariable) -> ThreadLocalSymbol {
+    let ThreadVariable { module, offset, access } = variable;
+    let (thread_offset, descriptor) = match access {
+        Access::ThreadOffset(offset) => {
+            let function = thread_locals::static_descriptor_function().0;
+            (Some(offset), [function, offset.cast_unsigned()])
+        }
+        Access::Descriptor(words) => (None, words),
+    };
+    ThreadLocalSymbol { module, offset, thread_offset, descriptor }
 }
 
 fn builtin(builtin: Builtin) -> ResolvedSymbol {

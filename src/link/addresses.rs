@@ -7,7 +7,9 @@ use super::image::{Image, SLOT};
 use super::islands::{self, Islands};
 use super::layout::MERGED;
 use super::merging::Merging;
-use crate::arch::{self, Detour, Targets};
+use super::placing::Placing;
+use super::thread_locals::ThreadLocals;
+use crate::arch::{self, Detour, Targets, ThreadLocal, ThreadModule};
 use crate::base::Workers;
 use crate::graph::symbol::NO_GLOBAL;
 use crate::graph::{LinkGraph, Symbol, SymbolFlags, SymbolId, SymbolKind};
@@ -21,6 +23,7 @@ pub(crate) struct Addresses<'a, 'data> {
     pub(crate) globals: &'a Globals<'data>,
     pub(crate) externals: &'a HashMap<GlobalId, External>,
     pub(crate) entries: &'a Entries,
+    pub(crate) thread_locals: &'a ThreadLocals,
     pub(crate) image: &'a Image<'data>,
     pub(crate) merging: &'a Merging<'data>,
     pub(crate) islands: &'a Islands,
@@ -32,21 +35,20 @@ pub(crate) struct Addresses<'a, 'data> {
 }
 
 impl<'a, 'data> Addresses<'a, 'data> {
-    pub(crate) fn new(
+    pub(super) fn new(
         graphs: &'a [LinkGraph<'data>],
-        globals: &'a Globals<'data>,
-        externals: &'a HashMap<GlobalId, External>,
-        entries: &'a Entries,
-        image: &'a Image<'data>,
-        merging: &'a Merging<'data>,
+        placing: &Placing<'a, 'data>,
         islands: &'a Islands,
     ) -> Self {
+        let Placing { inputs, globals, externals, entries, thread_locals, merging, .. } = *placing;
+        let image = inputs.image;
         let image_graph = &graphs[image.index as usize];
         Self {
             graphs,
             globals,
             externals,
             entries,
+            thread_locals,
             image,
             merging,
             islands,
@@ -98,6 +100,12 @@ impl<'a, 'data> Addresses<'a, 'data> {
             SymbolKind::Absolute => symbol.value,
             _ => 0,
         }
+    }
+
+    /// The address of the place that a definition of the batch is at.
+    pub(super) fn place_of(&self, at: SymbolRef) -> u64 {
+        let graph = &self.graphs[at.graph as usize];
+        self.own_address(at.graph, graph, &graph.symbols[at.symbol as usize])
     }
 
     fn merged_address(&self, index: u32, symbol: &Symbol, addend: i64) -> Option<u64> {
@@ -247,6 +255,16 @@ impl Targets for GraphTargets<'_, '_> {
 
     fn got_base(&self) -> u64 {
         self.addresses.got_base
+    }
+
+    fn thread_local(&self, target: SymbolId) -> Option<ThreadLocal> {
+        let symbol = self.graph.symbols.get(target.index())?;
+        let at = SymbolRef { graph: self.index, symbol: target.0 };
+        self.addresses.thread_local(self.addresses.owner(at, symbol))
+    }
+
+    fn thread_module(&self) -> ThreadModule {
+        self.addresses.thread_module()
     }
 
     fn is_absent(&self, target: SymbolId) -> bool {

@@ -24,6 +24,7 @@ use super::plugin::Plugin;
 use super::resolver::Resolver;
 use super::stats::{LinkStats, Stopwatch};
 use super::tables::{set_tables, tables};
+use super::thread_locals::ThreadLocals;
 use super::unwind_info;
 use crate::alloc::{InFlightAllocation, LayoutRequest, MemoryManager, Placement};
 use crate::arch::{self, FixupCounts};
@@ -153,13 +154,15 @@ pub fn link<'data>(
     watch.lap("resolve");
 
     // From here on every block exists: GOT, PLT, copies, merged strings, header.
-    let Marks { live, needs, local_needs, demands, short_branches, edge_count } = marks;
+    let Marks { live, needs, local_needs, demands, short_branches, thread_module, edge_count } = marks;
     let mut needs: Vec<u8> = needs.into_iter().map(|needs| needs.load(Relaxed)).collect();
     let near = placement(demands);
     let reaches = |address| context.manager.reaches(near, address);
     place_near(&mut image, &globals, &externals, &mut needs, reaches);
+    let thread_locals = ThreadLocals::new(&needs, &local_needs, thread_module, &globals, &image);
     let entries = Entries::new(&needs, local_needs);
     image.add_entries(&entries, &graphs, &globals);
+    image.add_thread_slots(thread_locals.words());
     let merging = Merging::new(&mut graphs, &live, &mut image, workers)?;
     let plans = plan_frames(&frames, &live);
     add_frame_terminator(&mut image, &plans);
@@ -184,17 +187,19 @@ pub fn link<'data>(
         globals: &globals,
         externals: &externals,
         entries: &entries,
+        thread_locals: &thread_locals,
         merging: &merging,
         short_branches: &short_branches,
     };
     let (mut layout, mut islands) = placing.lay_out(&mut graphs)?;
-    let requests = layout.requests(near);
+    let requests = layout.requests(near, demands.contains(Demands::TOGETHER));
     let mut allocation = context.manager.allocate(&LayoutRequest { name: "image", segments: &requests })?;
     layout.set_addresses(allocation.segments(), &mut graphs, &live, workers)?;
     if let Some(detours) = arch::detours(architecture) {
         islands.set_addresses(detours, &layout);
     }
     set_linker_symbols(&image, &globals, &mut graphs, &layout);
+    let place = thread_locals.find_place(&layout, architecture, context.actions)?;
     watch.lap("layout");
     for graph in &mut graphs {
         run_plugins(context, |plugin| plugin.pre_fixup(graph))?;
@@ -219,7 +224,7 @@ pub fn link<'data>(
     let counts = apply(&applying, allocation.as_mut(), workers)?;
     watch.lap("copy and fix up");
 
-    let (init, request) = finish(&applying, context, allocation.as_mut())?;
+    let (init, request) = finish(&applying, context, allocation.as_mut(), place.as_deref())?;
     let of_global = addresses.of_global;
     let mut stats = LinkStats {
         objects: object_count,
@@ -228,7 +233,7 @@ pub fn link<'data>(
         got_entries: entries.got.len(),
         plt_entries: entries.plt.len(),
         detours: islands.count(),
-        relaxed: u64::from(counts.relaxed_got_loads),
+        relaxed: u64::from(counts.relaxed_got_loads) + u64::from(counts.relaxed_thread_locals),
         content_bytes: layout.segments.iter().map(|segment| segment.content_size).sum(),
         zero_fill_bytes: layout.segments.iter().map(|segment| segment.zero_fill_size).sum(),
         ..LinkStats::default()
@@ -236,6 +241,9 @@ pub fn link<'data>(
 
     // From here on the image can run.
     let allocation = allocation.finalize(request)?;
+    if let Some(place) = place {
+        place.keep();
+    }
     watch.lap("finalize");
     stats.phases = watch.finish();
     Ok(Linked {
@@ -391,7 +399,7 @@ fn add_copies<'data>(
     variables.into_iter().for_each(|range| image.add_copy(range));
     let address = |(&id, external): (&GlobalId, &External)| match external {
         External::Known(symbol) => Some((id, symbol.address.0)),
-        External::Absent => None,
+        External::ThreadLocal(_) | External::Absent => None,
     };
     let mut names: Vec<_> = externals.iter().filter_map(address).collect();
     names.sort_unstable();

@@ -4,7 +4,7 @@
 use super::globals::{GlobalId, Globals, Rank, seen};
 use super::liveness::Liveness;
 use super::mark::{Marks, need};
-use super::resolver::{ResolvedSymbol, Resolver, SymbolQuery};
+use super::resolver::{ResolvedSymbol, Resolver, SymbolQuery, ThreadLocalQuery, ThreadLocalSymbol};
 use crate::base::{Error, ExecutorAddr, Place, Result, Undefined, UndefinedReference};
 use crate::graph::{BlockId, LinkGraph, Spelling};
 use crate::passes::bounds::parse_linker_symbol;
@@ -15,6 +15,8 @@ use std::sync::atomic::Ordering::Relaxed;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum External {
     Known(ResolvedSymbol),
+    /// A thread-local variable.
+    ThreadLocal(ThreadLocalSymbol),
     /// Every reference is weak, and nothing defines it: null.
     Absent,
 }
@@ -54,13 +56,13 @@ pub(crate) fn resolve(
     };
     let is_weak = |id: GlobalId| globals.seen(id) & seen::REFERENCED == 0;
     let is_alias = |id: GlobalId| aliases.iter().any(|(name, _)| *name == id);
-    let asked: Vec<GlobalId> = names
-        .iter()
-        .copied()
-        .filter(|&id| {
-            globals.seen(id) & seen::HIDDEN == 0 && !is_own(spelling, globals.name(id)) && !is_alias(id)
-        })
-        .collect();
+    let thread_needs =
+        |id: GlobalId| marks.needs.get(id as usize).map_or(0, |needs| needs.load(Relaxed) & need::THREAD);
+    let is_asked = |&id: &GlobalId| {
+        globals.seen(id) & seen::HIDDEN == 0 && !is_own(spelling, globals.name(id)) && !is_alias(id)
+    };
+    let (asked, thread_locals): (Vec<_>, Vec<_>) =
+        names.iter().copied().filter(is_asked).partition(|id| thread_needs(*id) == 0);
     let queries: Vec<_> =
         asked.iter().map(|&id| query(globals, spelling, id, is_weak(id), is_near(id))).collect();
     let answers = if queries.is_empty() { Vec::new() } else { resolver.resolve(&queries)? };
@@ -69,6 +71,7 @@ pub(crate) fn resolve(
     }
     let mut externals: HashMap<GlobalId, External> =
         asked.iter().zip(answers).filter_map(|(&id, answer)| Some((id, External::Known(answer?)))).collect();
+    externals.extend(resolve_thread_locals(globals, &thread_locals, thread_needs, resolver)?);
     for (name, target) in aliases {
         if let Some(&external) = externals.get(target) {
             externals.insert(*name, external);
@@ -99,6 +102,31 @@ fn query<'a>(
 ) -> SymbolQuery<'a> {
     let name = globals.name(id);
     SymbolQuery { name, c_name: spelling.c_name(name), weak, near }
+}
+
+fn resolve_thread_locals(
+    globals: &Globals<'_>,
+    names: &[GlobalId],
+    needs: impl Fn(GlobalId) -> u8,
+    resolver: &dyn Resolver,
+) -> Result<Vec<(GlobalId, External)>> {
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let queries: Vec<_> = names
+        .iter()
+        .map(|&id| ThreadLocalQuery {
+            name: globals.name(id),
+            in_all_threads: needs(id) & need::THREAD_STATIC != 0,
+        })
+        .collect();
+    let answers = resolver.resolve_thread_locals(&queries)?;
+    if answers.len() != queries.len() {
+        return Err(Error::invalid("the resolver did not answer every query", None));
+    }
+    let known =
+        names.iter().zip(answers).filter_map(|(&id, answer)| Some((id, External::ThreadLocal(answer?))));
+    Ok(known.collect())
 }
 
 /// Names that mean something of this image, never of the process that it is linked into.
@@ -207,7 +235,7 @@ impl External {
     pub(crate) fn address(self) -> ExecutorAddr {
         match self {
             Self::Known(symbol) => symbol.address,
-            Self::Absent => ExecutorAddr::NULL,
+            Self::ThreadLocal(_) | Self::Absent => ExecutorAddr::NULL,
         }
     }
 }

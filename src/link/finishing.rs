@@ -1,6 +1,6 @@
 //! The end of a link: what to run before `main`, and what is done in the executing process at finalization.
 
-use super::actions::{DataCopy, ImageActions, IndirectSlot};
+use super::actions::{DataCopy, ImageActions, IndirectSlot, ThreadLocalPlace};
 use super::addresses::Addresses;
 use super::apply::Applying;
 use super::driver::{LinkContext, run_plugins};
@@ -8,6 +8,7 @@ use super::entries::EntryOwner;
 use super::groups::{GroupKind, SegmentClass};
 use super::initializers::InitFunctions;
 use super::layout::Layout;
+use super::thread_locals;
 use super::view::LinkView;
 use crate::alloc::{FinalizeRequest, InFlightAllocation};
 use crate::base::{ExecutorAddr, Result};
@@ -18,6 +19,7 @@ pub(super) fn finish(
     applying: &Applying<'_, '_>,
     context: &mut LinkContext<'_>,
     allocation: &mut dyn InFlightAllocation,
+    place: Option<&dyn ThreadLocalPlace>,
 ) -> Result<(InitFunctions, FinalizeRequest)> {
     let Applying { addresses, layout, live, .. } = *applying;
     let memory = allocation.working_memory();
@@ -27,11 +29,16 @@ pub(super) fn finish(
     let init = InitFunctions::find(layout, addresses.graphs);
     let request = context
         .actions
-        .map_or_else(FinalizeRequest::default, |actions| actions_of(actions, addresses, layout));
+        .map_or_else(FinalizeRequest::default, |actions| actions_of(actions, addresses, layout, place));
     Ok((init, request))
 }
 
-fn actions_of(actions: &dyn ImageActions, addresses: &Addresses<'_, '_>, layout: &Layout) -> FinalizeRequest {
+fn actions_of(
+    actions: &dyn ImageActions,
+    addresses: &Addresses<'_, '_>,
+    layout: &Layout,
+    place: Option<&dyn ThreadLocalPlace>,
+) -> FinalizeRequest {
     let mut request = FinalizeRequest::default();
     let slots = indirect_slots(addresses);
     if !slots.is_empty() {
@@ -40,6 +47,9 @@ fn actions_of(actions: &dyn ImageActions, addresses: &Addresses<'_, '_>, layout:
     let copies = data_copies(addresses);
     if !copies.is_empty() {
         request.actions.push(actions.copy_data(&copies));
+    }
+    if let Some(place) = place {
+        request.actions.push(place.fill(thread_locals::template(layout)));
     }
     for segment in layout.segments_of(&SegmentClass::CODE) {
         request.actions.extend(actions.register_image(segment.range(), dso_handle(layout)));

@@ -91,6 +91,8 @@ pub(crate) enum GroupKind {
     FiniArray,
     /// Descriptors of Mach-O's thread-local variables.
     ThreadDescriptors,
+    /// Initial bytes of thread-local variables.
+    ThreadData,
     /// Call frame records, without gaps.
     EhFrame,
     /// A section whose bounds can be asked for: position of its name in the batch's list.
@@ -99,6 +101,8 @@ pub(crate) enum GroupKind {
     Got,
     /// Zero-fill, after all content.
     ZeroFill,
+    /// Zero-filled thread-local variables, which follow those with initial bytes and take no memory.
+    ThreadZeroFill,
 }
 
 /// The segment of a section's blocks; none for sections that get no memory.
@@ -138,9 +142,10 @@ fn writable_and_executable(graph: &LinkGraph<'_>, section: &Section<'_>) -> Erro
 pub(crate) fn special_group(section: &Section<'_>) -> Option<(GroupKind, u32)> {
     match section.role {
         SectionRole::Regular | SectionRole::MergeStrings { .. } | SectionRole::MergeConstants { .. } => None,
-        SectionRole::ThreadData | SectionRole::ThreadZeroFill => None,
         SectionRole::ThreadDescriptors => Some((GroupKind::ThreadDescriptors, 0)),
         SectionRole::CompactUnwind => None,
+        SectionRole::ThreadData => Some((GroupKind::ThreadData, 0)),
+        SectionRole::ThreadZeroFill => Some((GroupKind::ThreadZeroFill, 0)),
         SectionRole::EhFrame => Some((GroupKind::EhFrame, 0)),
         SectionRole::Initializers(InitPhase::Preinit, priority) => {
             Some((GroupKind::PreinitArray, u32::from(priority)))

@@ -32,6 +32,8 @@ pub(crate) struct Image<'data> {
     pub(crate) slot_of_plt: Vec<(bool, u32)>,
     /// Whether PLT entries have landing pads.
     pub(crate) landing_pads: bool,
+    /// GOT entries for thread-local variables.
+    pub(crate) thread_slots: Option<BlockId>,
     pub(crate) header: Option<BlockId>,
     /// Variables of shared libraries that 32-bit code refers to: the library's address, and where the copy is.
     pub(crate) copies: Vec<(u64, BlockId)>,
@@ -60,6 +62,7 @@ impl<'data> Image<'data> {
             indirect_slots: None,
             slot_of_plt: Vec::new(),
             landing_pads: false,
+            thread_slots: None,
             header: None,
             copies: Vec::new(),
             linker_symbols: Vec::new(),
@@ -196,11 +199,15 @@ impl<'data> Image<'data> {
         commons.sort_by_key(|(id, _)| *id);
         for same in commons.chunk_by(|a, b| a.0 == b.0) {
             let common = same.iter().fold(same[0].1, |all, (_, other)| all.widen(*other));
-            let mut flags = SectionFlags::empty();
-            flags.set(SectionFlags::LARGE, common.large);
-            let write = Permissions::READ | Permissions::WRITE;
-            let block =
-                self.add_block(".common", write, flags, Shape::zero_fill(common.size, common.alignment));
+            let shape = Shape::zero_fill(common.size, common.alignment);
+            let block = if common.thread_local {
+                let shape = shape.with_role(SectionRole::ThreadZeroFill);
+                self.add_block(".tcommon", Permissions::READ, SectionFlags::empty(), shape)
+            } else {
+                let mut flags = SectionFlags::empty();
+                flags.set(SectionFlags::LARGE, common.large);
+                self.add_block(".common", Permissions::READ | Permissions::WRITE, flags, shape)
+            };
             self.define(globals, same[0].0, block);
         }
         Ok(())
@@ -228,6 +235,15 @@ impl<'data> Image<'data> {
             let symbol = self.define(globals, id, block);
             let symbol = &mut self.graph.symbols[symbol.index()];
             (symbol.value, symbol.size) = (address - from, rest);
+        }
+    }
+
+    /// Makes room for so many words of GOT entries for thread-local variables.
+    pub(crate) fn add_thread_slots(&mut self, words: u32) {
+        if words > 0 {
+            let shape = Shape::content(SLOT * u64::from(words), 16);
+            self.thread_slots =
+                Some(self.add_block(".got.thread", Permissions::READ, SectionFlags::empty(), shape));
         }
     }
 
@@ -306,6 +322,7 @@ struct Common {
     size: u64,
     alignment: u64,
     large: bool,
+    thread_local: bool,
 }
 
 impl Common {
@@ -317,7 +334,9 @@ impl Common {
                 format!("alignment {alignment:#x} of a common symbol is not a power of two up to 1 GiB"),
             ));
         }
-        Ok(Self { size: symbol.size, alignment, large: symbol.flags.contains(SymbolFlags::LARGE) })
+        let has = |flag| symbol.flags.contains(flag);
+        let (large, thread_local) = (has(SymbolFlags::LARGE), has(SymbolFlags::THREAD_LOCAL));
+        Ok(Self { size: symbol.size, alignment, large, thread_local })
     }
 
     fn widen(self, other: Self) -> Self {
@@ -325,6 +344,7 @@ impl Common {
             size: self.size.max(other.size),
             alignment: self.alignment.max(other.alignment),
             large: self.large && other.large,
+            thread_local: self.thread_local,
         }
     }
 }

@@ -88,9 +88,28 @@ pub(crate) struct Layout {
     pub(crate) specials: Vec<Special>,
     /// Specials without bytes in segments that are empty.
     unplaced: Vec<Special>,
+    /// The template of thread-local variables, if there are any.
+    pub(crate) thread: Option<ThreadTemplate>,
+    /// Zero-filled thread-local variables: offsets are those in the template.
+    thread_zero_fill: Vec<Special>,
     /// Names of the sections with bounds, sorted.
     names: Vec<Vec<u8>>,
     granularity: Granularity,
+}
+
+/// Initial contents of thread-local variables: bytes in a segment, and zeros after them that take no memory. Blocks have
+/// addresses as if they did.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ThreadTemplate {
+    /// Position among the segments; of no meaning without content.
+    segment: u32,
+    /// Offset in the segment.
+    offset: u64,
+    pub(crate) content_size: u64,
+    /// Of content and zeros.
+    pub(crate) size: u64,
+    pub(crate) alignment: u64,
+    pub(crate) address: ExecutorAddr,
 }
 
 /// In [`crate::graph::Block::address`] of blocks that were merged: their pieces have places, they have none.
@@ -140,6 +159,7 @@ pub(crate) fn lay_out(
     }
     layout.size_frames(frames, plans);
     layout.specials.sort_unstable();
+    layout.take_thread_locals(graphs);
     match granularity {
         Granularity::Segments => {
             for class in SegmentClass::ALL {
@@ -148,6 +168,7 @@ pub(crate) fn lay_out(
         }
         Granularity::Sections => layout.place_sections(graphs)?,
     }
+    layout.place_thread_zero_fill(graphs)?;
     Ok(layout)
 }
 
@@ -182,14 +203,26 @@ impl Layout {
             let Some(class) = class_of(graph, section)? else { continue };
             let zero_fill = block.is_zero_fill();
             let special = self.special(index, id, section, image);
-            let may_be_special =
-                |kind| !zero_fill || matches!(kind, GroupKind::Named(_)) && block.size < MAX_BOUNDED;
+            let may_be_special = |kind| match kind {
+                _ if !zero_fill => true,
+                GroupKind::Named(_) => block.size < MAX_BOUNDED,
+                GroupKind::ThreadData | GroupKind::ThreadZeroFill => true,
+                _ => false,
+            };
             let mut special = special.filter(|(kind, _)| may_be_special(*kind));
+            if let Some((kind @ GroupKind::ThreadData, _)) = &mut special
+                && zero_fill
+            {
+                *kind = GroupKind::ThreadZeroFill;
+            }
             if self.granularity == Granularity::Sections && special.is_none() {
                 special = Some((if zero_fill { GroupKind::ZeroFill } else { GroupKind::Regular }, 0));
             }
             if let Some((kind, key)) = special {
                 let (graph, size) = (index, block.size);
+                // One template, whatever permissions its parts have: it is only read.
+                let is_thread_local = matches!(kind, GroupKind::ThreadData | GroupKind::ThreadZeroFill);
+                let class = if is_thread_local { SegmentClass::ReadOnly } else { class };
                 specials.push(Special { class, kind, key, graph, block: id, size, segment: 0, offset: 0 });
                 continue;
             }
@@ -224,7 +257,7 @@ impl Layout {
             if Some(id) == image.plt {
                 return Some((GroupKind::Front, 1));
             }
-            if id == image.got || Some(id) == image.slots {
+            if id == image.got || Some(id) == image.slots || Some(id) == image.thread_slots {
                 return Some((GroupKind::Got, 0));
             }
         }
@@ -314,6 +347,11 @@ impl Layout {
         let segment = self.segments.len() as u32;
         for special in &mut self.specials[range] {
             special.segment = segment;
+            let is_thread_data = special.kind == GroupKind::ThreadData;
+            if let Some(thread) = self.thread.as_mut().filter(|thread| is_thread_data && thread.size == 0) {
+                let offset = cursor.place(0, thread.alignment, 0)?;
+                (thread.segment, thread.offset) = (segment, offset);
+            }
             let block = &mut graphs[special.graph as usize].blocks[special.block.index()];
             // Call frame records are read as one run: a gap would look like the terminator.
             let gapless = special.kind == GroupKind::EhFrame;
@@ -327,7 +365,42 @@ impl Layout {
             };
             special.offset = cursor.place(special.size, alignment, block.alignment_offset())?;
             block.address = ExecutorAddr(special.offset);
+            if let Some(thread) = self.thread.as_mut().filter(|_| is_thread_data) {
+                thread.content_size = cursor.offset - thread.offset;
+                // Variables of no size are variables, too.
+                thread.size = thread.content_size.max(1);
+            }
         }
+        Ok(())
+    }
+
+    /// Takes zero-filled thread-local variables out of the specials, which have memory.
+    fn take_thread_locals(&mut self, graphs: &[LinkGraph<'_>]) {
+        let is_thread_local =
+            |special: &Special| matches!(special.kind, GroupKind::ThreadData | GroupKind::ThreadZeroFill);
+        let alignment =
+            |special: &Special| graphs[special.graph as usize].blocks[special.block.index()].alignment();
+        let Some(alignment) =
+            self.specials.iter().filter(|special| is_thread_local(special)).map(alignment).max()
+        else {
+            return;
+        };
+        let address = ExecutorAddr::NULL;
+        self.thread =
+            Some(ThreadTemplate { segment: 0, offset: 0, content_size: 0, size: 0, alignment, address });
+        let is_zero_fill = |special: &mut Special| special.kind == GroupKind::ThreadZeroFill;
+        self.thread_zero_fill = self.specials.extract_if(.., is_zero_fill).collect();
+    }
+
+    /// Gives zero-filled thread-local variables places after the others.
+    fn place_thread_zero_fill(&mut self, graphs: &mut [LinkGraph<'_>]) -> Result<()> {
+        let Some(thread) = &mut self.thread else { return Ok(()) };
+        let mut cursor = Cursor { offset: thread.content_size, ..Cursor::default() };
+        for special in &mut self.thread_zero_fill {
+            let block = &graphs[special.graph as usize].blocks[special.block.index()];
+            special.offset = cursor.place(special.size, block.alignment(), block.alignment_offset())?;
+        }
+        thread.size = cursor.offset;
         Ok(())
     }
 
@@ -342,20 +415,21 @@ impl Layout {
     }
 
     /// The requests for the segments, in their order.
-    pub(crate) fn requests(&self, near: Placement) -> Vec<SegmentRequest<'_>> {
-        fn request(segment: &Segment, near: Placement) -> SegmentRequest<'_> {
+    /// `together`: also of what may lie far.
+    pub(crate) fn requests(&self, near: Placement, together: bool) -> Vec<SegmentRequest<'_>> {
+        fn request(segment: &Segment, near: Placement, together: bool) -> SegmentRequest<'_> {
             SegmentRequest {
                 name: &segment.name,
                 permissions: segment.class.permissions(),
                 lifetime: segment.class.lifetime(),
                 relro: segment.class == SegmentClass::Slots,
-                placement: if segment.class.is_large() { Placement::Anywhere } else { near },
+                placement: if segment.class.is_large() && !together { Placement::Anywhere } else { near },
                 alignment: segment.alignment,
                 content_size: segment.content_size,
                 zero_fill_size: segment.zero_fill_size,
             }
         }
-        self.segments.iter().map(|segment| request(segment, near)).collect()
+        self.segments.iter().map(|segment| request(segment, near, together)).collect()
     }
 
     /// The address of a graph's chunk.
@@ -403,6 +477,18 @@ impl Layout {
             let base = self.segments.get(special.segment as usize).map_or(image, |segment| segment.address.0);
             let block = &mut graphs[special.graph as usize].blocks[special.block.index()];
             block.address = ExecutorAddr(base.wrapping_add(special.offset));
+        }
+        if let Some(thread) = &mut self.thread {
+            let segment = placements.get(thread.segment as usize).filter(|_| thread.content_size > 0);
+            thread.address = match segment {
+                Some(segment) => segment.address.wrapping_add(thread.offset),
+                // Without content no memory is taken: any address will do that is aligned.
+                None => ExecutorAddr(align(image, thread.alignment, 0).unwrap_or(0)),
+            };
+            for special in &self.thread_zero_fill {
+                let block = &mut graphs[special.graph as usize].blocks[special.block.index()];
+                block.address = thread.address.wrapping_add(special.offset);
+            }
         }
         for special in &self.unplaced {
             graphs[special.graph as usize].blocks[special.block.index()].address = ExecutorAddr(image);

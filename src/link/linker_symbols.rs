@@ -165,6 +165,7 @@ fn linker_symbol_address(
         }
         LinkerSymbol::End => last(layout, &SegmentClass::DATA, |segment| segment.range().end),
         LinkerSymbol::DsoHandle => dso_handle(layout),
+        LinkerSymbol::ThreadLocalBase => layout.thread.map_or(ExecutorAddr::NULL, |thread| thread.address),
         LinkerSymbol::Dynamic | LinkerSymbol::EhFrameHeader => ExecutorAddr::NULL,
     }
 }

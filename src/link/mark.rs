@@ -8,7 +8,7 @@ use crate::base::{Error, Result, Workers};
 use crate::graph::symbol::NO_GLOBAL;
 use crate::graph::{
     Block, BlockId, Demands, Edge, EdgeKind, KindFacts, Lifetime, LinkGraph, Request, Scope, Section,
-    SectionFlags, SectionRole, Spelling, Symbol, SymbolFlags, SymbolId, SymbolKind,
+    SectionFlags, SectionRole, Spelling, Symbol, SymbolFlags, SymbolId, SymbolKind, ThreadAccess,
 };
 use crate::passes::bounds::{self, LinkerSymbol, MachBounds};
 use crate::passes::compact_unwind;
@@ -24,6 +24,16 @@ pub(crate) mod need {
     pub(crate) const PLT: u8 = 2;
     /// An address in reach of the image.
     pub(crate) const NEAR: u8 = 4;
+    /// A pair of GOT entries for `__tls_get_addr`.
+    pub(crate) const THREAD_PAIR: u8 = 8;
+    /// A TLS descriptor.
+    pub(crate) const THREAD_DESCRIPTOR: u8 = 16;
+    /// A GOT entry for the offset from the thread pointer.
+    pub(crate) const THREAD_OFFSET: u8 = 32;
+    /// The same offset from the thread pointer in every thread.
+    pub(crate) const THREAD_STATIC: u8 = 64;
+    /// Whatever is needed of a thread-local variable.
+    pub(crate) const THREAD: u8 = THREAD_PAIR | THREAD_DESCRIPTOR | THREAD_OFFSET | THREAD_STATIC;
 }
 
 /// The call frame records of one graph.
@@ -115,6 +125,8 @@ pub(crate) struct Marks {
     pub(crate) demands: Demands,
     /// Blocks with branches of short reach, in order.
     pub(crate) short_branches: Vec<(u32, BlockId)>,
+    /// Whether live code asks for the start of the image's thread-local variables.
+    pub(crate) thread_module: bool,
     /// How many edges were looked at.
     pub(crate) edge_count: u64,
 }
@@ -169,14 +181,14 @@ pub(crate) fn mark(
     walk.finish();
     walk.keep_support();
     let Walk { found, .. } = walk;
-    let Found { local_needs, demands, mut short_branches, edge_count, fault } = found;
+    let Found { local_needs, demands, mut short_branches, thread_module, edge_count, fault } = found;
     if let Some((_, error)) = fault {
         return Err(error);
     }
     short_branches.sort_unstable();
     short_branches.dedup();
     let Ground { live, needs, .. } = ground;
-    Ok(Marks { live, needs, local_needs, demands, short_branches, edge_count })
+    Ok(Marks { live, needs, local_needs, demands, short_branches, thread_module, edge_count })
 }
 
 fn zeros(count: usize) -> Vec<AtomicU8> {
@@ -230,6 +242,7 @@ struct Found {
     local_needs: Vec<(SymbolRef, u8)>,
     demands: Demands,
     short_branches: Vec<(u32, BlockId)>,
+    thread_module: bool,
     edge_count: u64,
     /// The first fault, and where it is.
     fault: Option<(FaultPosition, Error)>,
@@ -269,6 +282,7 @@ impl<'a, 'data> Walk<'a, 'data> {
         self.found.local_needs.append(&mut other.found.local_needs);
         self.found.demands |= other.found.demands;
         self.found.short_branches.append(&mut other.found.short_branches);
+        self.found.thread_module |= other.found.thread_module;
         self.found.edge_count += other.found.edge_count;
         if let Some((position, error)) = other.found.fault {
             self.note_fault(position, |_| error);
@@ -453,6 +467,9 @@ impl<'a, 'data> Walk<'a, 'data> {
         content: &[u8],
     ) {
         let request = facts.request;
+        if let Request::ThreadLocal(access) = request {
+            return self.note_thread_local(index, graph, id, edge, access);
+        }
         if request == Request::ShortBranch && target.contains(Target::ELSEWHERE) {
             self.note_short_branch(index, id);
         }
@@ -469,6 +486,69 @@ impl<'a, 'data> Walk<'a, 'data> {
         };
         if needs != 0 {
             self.note_needs(index, graph, edge.target, needs);
+        }
+    }
+
+    /// Notes what an access to a thread-local variable needs.
+    #[inline(never)]
+    fn note_thread_local(
+        &mut self,
+        index: u32,
+        graph: &LinkGraph<'_>,
+        id: BlockId,
+        edge: &Edge,
+        access: ThreadAccess,
+    ) {
+        self.note_thread_entry(graph, id, edge);
+        let needs = match access {
+            ThreadAccess::Mark => return,
+            ThreadAccess::ModulePair => return self.found.thread_module = true,
+            ThreadAccess::InModule => 0,
+            ThreadAccess::Pair => need::THREAD_PAIR,
+            ThreadAccess::Descriptor => need::THREAD_DESCRIPTOR,
+            ThreadAccess::OffsetEntry => need::THREAD_OFFSET | need::THREAD_STATIC,
+            ThreadAccess::Offset => need::THREAD_STATIC,
+        };
+        if !self.is_thread_local(graph, &graph.symbols[edge.target.index()]) {
+            return self.note_fault((index, id, edge.offset), |graph| no_thread_local(graph, id, edge));
+        }
+        if needs != 0 {
+            self.note_needs(index, graph, edge.target, needs);
+        }
+    }
+
+    /// Even code of the large model reaches its entries for thread-local variables by 32 bits.
+    fn note_thread_entry(&mut self, graph: &LinkGraph<'_>, id: BlockId, edge: &Edge) {
+        let section = &graph.sections[graph.blocks[id.index()].section.index()];
+        if section.flags.contains(SectionFlags::LARGE) && graph.kind_facts(edge.kind).pc_relative {
+            self.found.demands |= Demands::TOGETHER;
+        }
+    }
+
+    /// Whether a symbol is a thread-local variable, as far as the batch knows.
+    fn is_thread_local(&self, graph: &LinkGraph<'_>, symbol: &Symbol) -> bool {
+        let in_section = |graph: &LinkGraph<'_>, symbol: &Symbol| {
+            let section = graph.blocks.get(symbol.block.index()).map(|block| block.section);
+            let role =
+                section.and_then(|section| graph.sections.get(section.index())).map(|found| found.role);
+            matches!(role, Some(SectionRole::ThreadData | SectionRole::ThreadZeroFill))
+        };
+        let of_symbol = |graph: &LinkGraph<'_>, symbol: &Symbol| match symbol.kind {
+            SymbolKind::Defined => in_section(graph, symbol),
+            // An undefined symbol need not have a type.
+            SymbolKind::External => true,
+            SymbolKind::Common => symbol.flags.contains(SymbolFlags::THREAD_LOCAL),
+            SymbolKind::Null | SymbolKind::Absolute | SymbolKind::Discarded => false,
+        };
+        let definition = (symbol.kind != SymbolKind::Defined && symbol.global != NO_GLOBAL)
+            .then(|| self.ground.globals.winner(symbol.global))
+            .flatten();
+        match definition {
+            Some((Rank::Lazy, _)) | None => of_symbol(graph, symbol),
+            Some((_, at)) => {
+                let graph = &self.ground.graphs[at.graph as usize];
+                of_symbol(graph, &graph.symbols[at.symbol as usize])
+            }
         }
     }
 
@@ -652,7 +732,11 @@ fn absolute(address: u64) -> Target {
 #[inline(always)]
 fn needs_looking_at(target: Target, request: Request) -> bool {
     let plain = Target::ELSEWHERE.union(Target::KNOWN);
-    !plain.contains(target) || matches!(request, Request::Got | Request::RelaxableGot | Request::ShortBranch)
+    let always = matches!(
+        request,
+        Request::Got | Request::RelaxableGot | Request::ShortBranch | Request::ThreadLocal(_)
+    );
+    !plain.contains(target) || always
 }
 
 fn needs_inside(graph: &LinkGraph<'_>, edge: &Edge, request: Request, target: Target, content: &[u8]) -> u8 {
@@ -676,7 +760,7 @@ fn needs_outside(request: Request) -> u8 {
         Request::NearAddress => need::NEAR,
         Request::Call | Request::Plt => need::PLT,
         Request::Got | Request::RelaxableGot => need::GOT,
-        Request::Nothing | Request::Address | Request::ShortBranch | Request::ThreadLocal => 0,
+        Request::Nothing | Request::Address | Request::ShortBranch | Request::ThreadLocal(_) => 0,
     }
 }
 
@@ -696,6 +780,15 @@ fn unknown_kind(graph: &LinkGraph<'_>, block: BlockId, edge: &Edge) -> Error {
         graph.place(block, u64::from(edge.offset)),
         what,
         "its meaning for relocatable objects is in no psABI that is supported here",
+    )
+}
+
+#[cold]
+fn no_thread_local(graph: &LinkGraph<'_>, block: BlockId, edge: &Edge) -> Error {
+    let (name, target) = (graph.kind_facts(edge.kind).name, graph.display_symbol(edge.target));
+    Error::malformed(
+        graph.place(block, u64::from(edge.offset)),
+        format!("{name} relocation to {target}, which is no thread-local variable"),
     )
 }
 

@@ -32,10 +32,13 @@ mod prepared;
 mod resolver;
 mod stats;
 mod tables;
+mod thread_locals;
 mod unwind_info;
 mod view;
 
-pub use actions::{DataCopy, ImageActions, IndirectSlot};
+pub use actions::{
+    DataCopy, ImageActions, IndirectSlot, ThreadLocalPlace, ThreadLocalRequest, ThreadLocalTemplate,
+};
 pub use batch::Batch;
 pub use driver::{LinkContext, LinkOptions, link};
 pub use externals::UndefinedPolicy;
@@ -45,6 +48,6 @@ pub use initializers::{InitFunctions, InitStep};
 pub use linked::Linked;
 pub use plugin::Plugin;
 pub(crate) use prepared::Prepared;
-pub use resolver::{NoSymbols, ResolvedSymbol, Resolver, SymbolQuery};
+pub use resolver::{NoSymbols, ResolvedSymbol, Resolver, SymbolQuery, ThreadLocalQuery, ThreadLocalSymbol};
 pub use stats::LinkStats;
 pub use view::LinkView;

@@ -7,6 +7,7 @@ use super::globals::{GlobalId, Globals};
 use super::islands::{Islands, Scope};
 use super::layout::{self, Layout, LayoutInputs};
 use super::merging::Merging;
+use super::thread_locals::ThreadLocals;
 use crate::alloc::Granularity;
 use crate::arch::{self, DetourFacts};
 use crate::base::Result;
@@ -20,6 +21,7 @@ pub(super) struct Placing<'a, 'data> {
     pub(super) globals: &'a Globals<'data>,
     pub(super) externals: &'a HashMap<GlobalId, External>,
     pub(super) entries: &'a Entries,
+    pub(super) thread_locals: &'a ThreadLocals,
     pub(super) merging: &'a Merging<'data>,
     /// Blocks with branches of short reach out of them.
     pub(super) short_branches: &'a [(u32, BlockId)],
@@ -39,8 +41,7 @@ impl<'a, 'data> Placing<'a, 'data> {
     where
         'a: 'b,
     {
-        let Self { inputs, globals, externals, entries, merging, .. } = *self;
-        Addresses::new(graphs, globals, externals, entries, inputs.image, merging, islands)
+        Addresses::new(graphs, self, islands)
     }
 
     /// Lays out all live blocks, with islands between them where branches need any.

@@ -27,6 +27,29 @@ pub struct ResolvedSymbol {
     pub callable: bool,
 }
 
+/// A thread-local variable that the batch refers to and does not define.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ThreadLocalQuery<'a> {
+    /// The name, as the object spells it.
+    pub name: &'a [u8],
+    /// Whether code refers to it by its offset from the thread pointer (initial or local exec), which then must be the same
+    /// in every thread.
+    pub in_all_threads: bool,
+}
+
+/// What a resolver knows of a thread-local variable.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ThreadLocalSymbol {
+    /// Its module, as `__tls_get_addr` in the executing process takes it.
+    pub module: u64,
+    /// Its offset, as `__tls_get_addr` takes it.
+    pub offset: u64,
+    /// Its offset from the thread pointer, where that is the same in every thread.
+    pub thread_offset: Option<i64>,
+    /// A TLS descriptor for it: the address of a resolver function, and what that takes.
+    pub descriptor: [u64; 2],
+}
+
 /// Answers a link's one question about names that its objects do not define.
 ///
 /// It is asked once, after dead strip and before layout; no lock is held meanwhile.
@@ -37,7 +60,19 @@ pub trait Resolver {
     /// Whatever makes the link fail. A name that is not known is no error here: the link lists all of them at once.
     fn resolve(&self, queries: &[SymbolQuery<'_>]) -> Result<Vec<Option<ResolvedSymbol>>>;
 
-    /// Names that look like that of `query`, as objects spell them, for the message that says it is undefined. Asked for the first few such names only.
+    /// The same for thread-local variables.
+    ///
+    /// # Errors
+    /// Whatever makes the link fail: a variable whose offset differs from thread to thread, where it must not.
+    fn resolve_thread_locals(
+        &self,
+        queries: &[ThreadLocalQuery<'_>],
+    ) -> Result<Vec<Option<ThreadLocalSymbol>>> {
+        Ok(vec![None; queries.len()])
+    }
+
+    /// Names that look like that of `query`, as objects spell them, for the message that says it is undefined. Asked for
+    /// the first few such names only.
     fn near_misses(&self, query: &SymbolQuery<'_>) -> Vec<String> {
         let _ = query;
         Vec::new()

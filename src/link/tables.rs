@@ -20,6 +20,7 @@ pub(super) fn tables(addresses: &Addresses<'_, '_>, layout: &Layout) -> Result<T
     got.resize(addresses.graphs[image.index as usize].blocks[image.got.index()].size as usize, 0);
     let mut contents = vec![(image.got, got)];
     write_plt(addresses, &mut contents)?;
+    contents.extend(image.thread_slots.map(|block| (block, addresses.thread_slots())));
     if let Some(header) = image.header {
         contents.push((header, header_bytes(addresses, layout, header)?));
     }

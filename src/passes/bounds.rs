@@ -73,6 +73,8 @@ pub enum LinkerSymbol<'a> {
     DsoHandle,
     /// `_DYNAMIC`: there is no dynamic section, so a weak reference is null.
     Dynamic,
+    /// `_TLS_MODULE_BASE_`: where the image's thread-local variables start.
+    ThreadLocalBase,
     /// `__GNU_EH_FRAME_HDR`: there is no search table, so a weak reference is null.
     EhFrameHeader,
 }
@@ -149,6 +151,7 @@ fn parse_underscored(name: &[u8]) -> Option<LinkerSymbol<'_>> {
         b"__executable_start" => LinkerSymbol::ImageStart,
         b"__dso_handle" => LinkerSymbol::DsoHandle,
         b"_DYNAMIC" => LinkerSymbol::Dynamic,
+        b"_TLS_MODULE_BASE_" => LinkerSymbol::ThreadLocalBase,
         b"_GLOBAL_OFFSET_TABLE_" => LinkerSymbol::GlobalOffsetTable,
         b"__GNU_EH_FRAME_HDR" => LinkerSymbol::EhFrameHeader,
         b"__preinit_array_start" => LinkerSymbol::PreinitArray(Bound::Start),

@@ -22,6 +22,7 @@
 
 use super::arch;
 use super::init::InitPlan;
+use super::thread_locals::pool::enter_thread;
 use crate::base::{Error, ExecutorAddr, Result};
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::io::Write;
@@ -94,6 +95,7 @@ impl Program {
         let Self { plan, main, dso_handle } = self;
         let plan = Arc::new(plan);
         let dso_handle = register_finalizers(&plan, dso_handle)?;
+        enter_thread();
         outermost(|| {
             // SAFETY: the caller vouches for the plan; the arguments are never freed.
             unsafe { plan.run_initializers(arguments.count, arguments.values.0.cast(), environment().cast()) }
@@ -110,6 +112,7 @@ impl Running {
     pub unsafe fn call_main(&self) -> i32 {
         let Self { main, arguments, .. } = self;
         arguments.name_process();
+        enter_thread();
         let main = std::ptr::with_exposed_provenance::<()>(main.0 as usize);
         // SAFETY: the caller gives the address of a `main`.
         let main: MainFn = unsafe { std::mem::transmute(main) };
@@ -127,6 +130,7 @@ impl Running {
     /// The image is still mapped.
     pub unsafe fn finish(self) {
         let handle = self.dso_handle;
+        enter_thread();
         // SAFETY: the handle is not null; what is registered under it belongs to this image, which is still mapped.
         outermost(|| unsafe { __cxa_finalize(pointer(handle)) });
     }

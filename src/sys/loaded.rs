@@ -15,6 +15,10 @@ use std::ffi::{c_int, c_void};
 use std::ops::{ControlFlow, Range};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+const DT_HASH: u64 = 4;
+const DT_STRTAB: u64 = 5;
+const DT_SYMTAB: u64 = 6;
+const DT_GNU_HASH: u64 = 0x6fff_fef5;
 const DT_RELA: u64 = 7;
 const DT_RELASZ: u64 = 8;
 const DT_RELACOUNT: u64 = 0x6fff_fff9;
@@ -57,6 +61,93 @@ pub(crate) fn is_variable(range: &Range<u64>) -> bool {
     found
 }
 
+/// Whether a loaded object exports a thread-local variable of this name.
+pub(crate) fn is_thread_local(name: &[u8]) -> bool {
+    const THREAD_LOCAL: u8 = 6;
+    let mut found = false;
+    for_each(&mut |object| {
+        // Most objects have no such variables.
+        if object.thread.0 != 0 {
+            found = object.defines(THREAD_LOCAL, name);
+        }
+        if found { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    found
+}
+
+/// The initial contents of a thread-local variable of a loaded object.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ThreadImage {
+    /// The object's module, as the dynamic loader's `__tls_get_addr` takes it.
+    pub(crate) module: u64,
+    /// The variable's offset in the module.
+    pub(crate) offset: u64,
+    /// Where its initial contents are, from which new threads get theirs.
+    pub(crate) address: u64,
+    /// How many bytes of such contents the module has from there on.
+    pub(crate) size: u64,
+    /// Whether the object is the program itself.
+    pub(crate) is_program: bool,
+}
+
+/// The initial contents of the variable at `address`, the calling thread's.
+pub(crate) fn thread_image(address: u64) -> Option<ThreadImage> {
+    let mut found = None;
+    let mut is_program = true;
+    for_each(&mut |object| {
+        found = object.thread_image(address).map(|image| ThreadImage { is_program, ..image });
+        is_program = false;
+        if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    found
+}
+
+/// Does `write` while `size` bytes of initial contents are writable.
+///
+/// # Errors
+/// They cannot be made writable; then `write` is not called.
+///
+/// # Safety
+/// The contents are of a variable of this library's own, and nobody else does this at the same time.
+pub(crate) unsafe fn with_thread_image(
+    image: ThreadImage,
+    size: u64,
+    write: impl FnOnce(),
+) -> Result<(), region::Error> {
+    let range = image.address..image.address.saturating_add(size.min(image.size));
+    let mut read_only = None;
+    let mut is_writable = false;
+    for_each(&mut |object| {
+        if object.is_writable(&range) {
+            is_writable = true;
+            read_only = object.relro().map(|relro| intersection(&relro, &pages(&range)));
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    });
+    let read_only =
+        if is_writable { read_only.filter(|pages| !pages.is_empty()) } else { Some(pages(&range)) };
+    let Some(read_only) = read_only else {
+        write();
+        return Ok(());
+    };
+    // SAFETY: the loader made these pages read-only; writable ones can be read, too.
+    unsafe { protect(&read_only, region::Protection::READ_WRITE) }?;
+    write();
+    // SAFETY: as the loader left them.
+    unsafe { protect(&read_only, region::Protection::READ) }
+}
+
+/// The pages that `range` touches.
+fn pages(range: &Range<u64>) -> Range<u64> {
+    let mask = page::size() - 1;
+    range.start & !mask..range.end.saturating_add(mask) & !mask
+}
+
+fn intersection(a: &Range<u64>, b: &Range<u64>) -> Range<u64> {
+    a.start.max(b.start)..a.end.min(b.end)
+}
+
 type Visit<'a> = dyn FnMut(&Object<'_>) -> ControlFlow<()> + 'a;
 
 /// Visits the loaded objects. The loader's list is locked meanwhile: a visit loads nothing.
@@ -69,7 +160,8 @@ fn for_each(mut visit: &mut Visit<'_>) {
         }
         // SAFETY: the entry's program headers, that many of them.
         let headers = unsafe { std::slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into()) };
-        c_int::from(visit(&Object { base: info.dlpi_addr, headers }).is_break())
+        let thread = (info.dlpi_tls_modid as u64, info.dlpi_tls_data.addr() as u64);
+        c_int::from(visit(&Object { base: info.dlpi_addr, headers, thread }).is_break())
     }
     // SAFETY: `call` has the type asked for, and `visit` lives until the walk is over.
     unsafe { libc::dl_iterate_phdr(Some(call), (&raw mut visit).cast()) };
@@ -80,9 +172,25 @@ struct Object<'a> {
     /// By how much its addresses differ from those in its program headers.
     base: u64,
     headers: &'a [libc::Elf64_Phdr],
+    /// Its module of thread-local variables, and the address of the calling thread's; zero where there are none.
+    thread: (u64, u64),
 }
 
 impl Object<'_> {
+    /// The initial contents of the variable at `address`, the calling thread's, if it is this object's.
+    fn thread_image(&self, address: u64) -> Option<ThreadImage> {
+        let (module, block) = self.thread;
+        let header = self.headers.iter().find(|header| header.p_type == libc::PT_TLS)?;
+        let offset = address.checked_sub(block).filter(|offset| block != 0 && *offset < header.p_filesz)?;
+        Some(ThreadImage {
+            module,
+            offset,
+            address: self.base.wrapping_add(header.p_vaddr).wrapping_add(offset),
+            size: header.p_filesz - offset,
+            is_program: false,
+        })
+    }
+
     /// # Safety
     /// As for [`redirect`].
     unsafe fn redirect(&self, moved: &dyn Fn(u64) -> Option<u64>) -> Result<(), region::Error> {
@@ -140,6 +248,57 @@ impl Object<'_> {
         let start = if table < self.base { self.base.wrapping_add(table) } else { table };
         let entries = self.table::<3>(start..start.saturating_add(size / RELA_SIZE * RELA_SIZE));
         entries.get(relative as usize..).unwrap_or(entries)
+    }
+
+    /// Whether its dynamic symbol table has a definition of this type and name.
+    fn defines(&self, kind: u8, name: &[u8]) -> bool {
+        let at = |tag: u64| {
+            let value =
+                self.dynamic().iter().take_while(|entry| entry[0] != 0).find(|entry| entry[0] == tag)?[1];
+            // Some loaders replace the offset by the address, others do not write to the dynamic section.
+            Some(if value < self.base { self.base.wrapping_add(value) } else { value })
+        };
+        let (Some(symbols), Some(strings)) = (at(DT_SYMTAB), at(DT_STRTAB)) else { return false };
+        let count = at(DT_HASH).and_then(|hash| self.half(hash.wrapping_add(4)));
+        let count = count.or_else(|| self.gnu_hash_count(at(DT_GNU_HASH)?)).unwrap_or(0);
+        let table = self.table::<3>(symbols..symbols.saturating_add(u64::from(count) * 24));
+        table.iter().any(|[head, ..]| {
+            let (string, info, section) = (*head as u32, (head >> 32) as u8, (head >> 48) as u16);
+            info & 15 == kind && section != 0 && self.has_string(strings.wrapping_add(string.into()), name)
+        })
+    }
+
+    /// How many symbols a GNU hash table leads to: up to the end of the chain that starts last.
+    fn gnu_hash_count(&self, hash: u64) -> Option<u32> {
+        let [buckets, first, bloom] = [0, 4, 8].map(|offset| self.half(hash.wrapping_add(offset)));
+        let (buckets, first) = (u64::from(buckets?), first?);
+        let table = hash.wrapping_add(16 + 8 * u64::from(bloom?));
+        let mut last = (0..buckets).filter_map(|index| self.half(table.wrapping_add(4 * index))).max()?;
+        if last < first {
+            return Some(first);
+        }
+        let chains = table.wrapping_add(4 * buckets);
+        while self.half(chains.wrapping_add(4 * u64::from(last - first)))? & 1 == 0 {
+            last = last.checked_add(1)?;
+        }
+        last.checked_add(1)
+    }
+
+    fn half(&self, address: u64) -> Option<u32> {
+        let readable = self.is_loaded(&(address..address.saturating_add(4)), libc::PF_R);
+        // SAFETY: in a readable segment of this object, which stays loaded.
+        readable.then(|| unsafe { at(address).cast::<u32>().read_unaligned() })
+    }
+
+    /// Whether the string at an address is this one.
+    fn has_string(&self, address: u64, string: &[u8]) -> bool {
+        let end = address.saturating_add(string.len() as u64 + 1);
+        if !self.is_loaded(&(address..end), libc::PF_R) {
+            return false;
+        }
+        // SAFETY: in a readable segment of this object, which stays loaded.
+        let bytes = unsafe { std::slice::from_raw_parts(at(address).cast::<u8>(), string.len() + 1) };
+        bytes.split_last() == Some((&0, string))
     }
 
     fn dynamic(&self) -> &[[u64; 2]] {

@@ -14,5 +14,6 @@ pub(crate) mod page;
 pub(crate) mod place;
 pub(crate) mod reserve;
 pub(crate) mod shared;
+pub(crate) mod thread_stub;
 
 const _: () = assert!(size_of::<usize>() == size_of::<u64>(), "only 64-bit hosts are supported");

@@ -1,4 +1,4 @@
-// std::thread, mutex, condition_variable, atomic and future without thread-locals.
+// std::thread, mutex and condition_variable.
 //# Compilers: clang | gcc
 //# Flags: -O0 | -O2 -fno-pic | -O2 -fPIC
 //# Stdout: 10 items, sum 45

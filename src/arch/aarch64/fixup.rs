@@ -11,16 +11,18 @@
 //! - a weak symbol that nothing defines is null to an absolute kind and the place itself to a pc-relative one ("Weak
 //!   References"); a branch to it does nothing, and `adrp` and `adr` become moves of zero.
 //!
-//! Pairs of instructions that compute or load an address are [shortened](super::relax) where possible.
+//! Pairs of instructions that compute or load an address are [shortened](super::relax) where possible, and accesses to
+//! [thread-local variables](super::thread_local) made direct.
 
 use super::errors::remedy;
 use super::insn::{NOP, Register, page, value_of, with_value, word};
 use super::kinds::*;
 use super::relax::Pairs;
+use super::thread_local::Sequences;
 use crate::arch::fault::{Failure, Fault, Misfit};
-use crate::arch::{Detour, FixupCounts, Site, Targets, put};
+use crate::arch::{Detour, FixupCounts, Site, Targets, ThreadLocal, put};
 use crate::base::Result;
-use crate::graph::{BlockId, Edge, EdgeKind, Edges, Lifetime, LinkGraph, SymbolId};
+use crate::graph::{BlockId, Edge, EdgeKind, Edges, Lifetime, LinkGraph, Request, SymbolId, ThreadAccess};
 
 /// Applies `edges`, which must all lie in the site.
 ///
@@ -42,11 +44,14 @@ pub fn fix_up<T: Targets>(
         targets,
         counts,
         pairs: Pairs::new(edges.clone()),
+        sequences: Sequences::new(edges.clone()),
     };
     let mut edges = edges;
     while let Some(edge) = edges.next() {
-        if fixer.apply(edge, &edges).map_err(|failure| *failure)? == Applied::Pair {
-            edges.next();
+        match fixer.apply(edge, &edges).map_err(|failure| *failure)? {
+            Applied::One => {}
+            Applied::Pair => _ = edges.next(),
+            Applied::Run(edge_count) => (1..edge_count).for_each(|_| _ = edges.next()),
         }
     }
     Ok(())
@@ -58,6 +63,8 @@ enum Applied {
     One,
     /// The next edge, too.
     Pair,
+    /// This one and those that follow, so many in all.
+    Run(usize),
 }
 
 struct Fixer<'a, T> {
@@ -69,6 +76,7 @@ struct Fixer<'a, T> {
     targets: &'a T,
     counts: &'a mut FixupCounts,
     pairs: Pairs<'a>,
+    sequences: Sequences<'a>,
 }
 
 /// How far a `b` or `bl` reaches.
@@ -240,14 +248,10 @@ impl<T: Targets> Fixer<'_, T> {
                 let entry = self.whole_entry(edge)?;
                 (entry, entry.wrapping_sub(got))
             }
-            TLS_DTPREL64 if self.is_debug_info() => {
-                let variable = self.graph.symbols.get(edge.target.index()).map_or(0, |symbol| symbol.value);
-                (variable, variable.wrapping_add_signed(addend))
-            }
             UNKNOWN => return Err(self.fault(edge).unsupported()),
             _ if kind.index() >= AUTH_ABS64.index() => return Err(self.refuse_signed_pointer(edge)),
-            _ if facts(kind).request == crate::graph::Request::ThreadLocal => {
-                return Err(self.fault(edge).unsupported());
+            _ if let Request::ThreadLocal(access) = facts(kind).request => {
+                return self.apply_thread_local(edge, access, rest);
             }
             _ => {
                 let (target, sum) = self.sum(edge);
@@ -255,6 +259,100 @@ impl<T: Targets> Fixer<'_, T> {
             }
         };
         self.store(edge, target, value).map(|()| Applied::One)
+    }
+
+    /// Accesses to thread-local variables; `rest` is what follows.
+    fn apply_thread_local(
+        &mut self,
+        edge: Edge,
+        access: ThreadAccess,
+        rest: &Edges<'_>,
+    ) -> Result<Applied, Failure> {
+        let Edge { target, addend, kind, .. } = edge;
+        if self.is_debug_info() {
+            // Debug info describes a variable by its offset, which needs no thread-local storage.
+            let variable = self.graph.symbols.get(target.index()).map_or(0, |symbol| symbol.value);
+            return self.store(edge, variable, variable.wrapping_add_signed(addend)).map(|()| Applied::One);
+        }
+        if access == ThreadAccess::Mark {
+            return Ok(Applied::One);
+        }
+        let module = self.targets.thread_module();
+        let variable = self.targets.thread_local(target);
+        let thread_offset = match access {
+            ThreadAccess::ModulePair => module.thread_offset,
+            _ => variable.and_then(|variable| variable.thread_offset),
+        };
+        if let Some(offset) = thread_offset.and_then(|offset| u32::try_from(offset).ok())
+            && let Some(edge_count) = self.sequences.rewrite(self.content, self.start, edge, rest, offset)
+        {
+            self.counts.relaxed_thread_locals += 1;
+            return Ok(Applied::Run(edge_count));
+        }
+        let Some(variable) =
+            variable.or((access == ThreadAccess::ModulePair).then_some(ThreadLocal::default()))
+        else {
+            return Err(self.fault(edge).no_thread_local("it is no thread-local variable of this image"));
+        };
+        let entry = match access {
+            ThreadAccess::Pair => variable.pair,
+            ThreadAccess::ModulePair => module.pair,
+            ThreadAccess::Descriptor if kind == TLSDESC => {
+                return self.store_descriptor(edge, variable).map(|()| Applied::One);
+            }
+            ThreadAccess::Descriptor => variable.descriptor,
+            ThreadAccess::OffsetEntry => variable.offset_entry,
+            ThreadAccess::Offset => {
+                let offset = self.thread_offset(edge, variable)?.wrapping_add_signed(addend);
+                return self.store(edge, 0, offset).map(|()| Applied::One);
+            }
+            ThreadAccess::InModule | ThreadAccess::Mark => {
+                let value = match kind {
+                    TLS_DTPMOD64 => variable.module,
+                    TLS_DTPREL64 => variable.module_offset.wrapping_add_signed(addend),
+                    _ => variable.block_offset.wrapping_add_signed(addend),
+                };
+                return self.store(edge, 0, value).map(|()| Applied::One);
+            }
+        };
+        if addend != 0 {
+            return Err(self.entry_inside(edge));
+        }
+        let entry = entry.ok_or_else(|| self.fault(edge).no_got_entry())?;
+        let value = match kind {
+            TLSGD_ADR_PAGE21 | TLSLD_ADR_PAGE21 | TLSIE_ADR_GOTTPREL_PAGE21 | TLSDESC_ADR_PAGE21 => {
+                page(entry).wrapping_sub(page(self.field(edge)))
+            }
+            TLSGD_MOVW_G1
+            | TLSGD_MOVW_G0_NC
+            | TLSLD_MOVW_G1
+            | TLSLD_MOVW_G0_NC
+            | TLSIE_MOVW_GOTTPREL_G1
+            | TLSIE_MOVW_GOTTPREL_G0_NC
+            | TLSDESC_OFF_G1
+            | TLSDESC_OFF_G0_NC => entry.wrapping_sub(self.targets.got_base()),
+            _ if facts(kind).pc_relative => entry.wrapping_sub(self.field(edge)),
+            _ => entry,
+        };
+        self.store(edge, entry, value).map(|()| Applied::One)
+    }
+
+    fn thread_offset(&self, edge: Edge, variable: ThreadLocal) -> Result<u64, Failure> {
+        match variable.thread_offset {
+            Some(offset) => Ok(offset.cast_unsigned()),
+            None if self.targets.is_absent(edge.target) => Ok(0),
+            None => Err(self.fault(edge).no_thread_local("its offset differs from thread to thread")),
+        }
+    }
+
+    /// A descriptor in data.
+    fn store_descriptor(&mut self, edge: Edge, variable: ThreadLocal) -> Result<(), Failure> {
+        let [function, argument] = variable.descriptor_words;
+        let argument = argument.wrapping_add_signed(edge.addend);
+        let position = self.position(edge);
+        let stored = put(self.content, position, function.to_le_bytes())
+            .and_then(|()| put(self.content, position.checked_add(8)?, argument.to_le_bytes()));
+        stored.ok_or_else(|| self.fault(edge).outside())
     }
 
     /// `S` and `S + A`. An absent weak symbol of a pc-relative kind is at the place itself.
@@ -351,17 +449,22 @@ impl<T: Targets> Fixer<'_, T> {
     /// The entry of an edge whose addend would be part of what the entry holds.
     fn whole_entry(&self, edge: Edge) -> Result<u64, Failure> {
         if edge.addend != 0 {
-            return Err(self.fault(edge).refused(
-                &format!(
-                    "{} relocation to {} + {:#x}: a GOT entry for a place inside of a symbol",
-                    facts(edge.kind).name,
-                    self.graph.display_symbol(edge.target),
-                    edge.addend
-                ),
-                "load the symbol's address and add the number to it",
-            ));
+            return Err(self.entry_inside(edge));
         }
         self.entry(edge)
+    }
+
+    #[cold]
+    fn entry_inside(&self, edge: Edge) -> Failure {
+        self.fault(edge).refused(
+            &format!(
+                "{} relocation to {} + {:#x}: a GOT entry for a place inside of a symbol",
+                facts(edge.kind).name,
+                self.graph.display_symbol(edge.target),
+                edge.addend
+            ),
+            "load the symbol's address and add the number to it",
+        )
     }
 
     /// Puts `value` into the field `form` of the instruction at `edge`.
@@ -403,7 +506,6 @@ impl<T: Targets> Fixer<'_, T> {
         self.address.wrapping_add(self.position(edge) as u64)
     }
 
-    /// Debug info describes a thread-local variable by its offset, which needs no thread-local storage.
     fn is_debug_info(&self) -> bool {
         let section = self.graph.block(self.block).section;
         self.graph.section(section).lifetime == Lifetime::NoAlloc

@@ -13,6 +13,7 @@ const ADR_MASK: u32 = 0x9f00_0000;
 const ADR_FIELD: u32 = 0x60ff_ffe0;
 const ADD: u32 = 0x9100_0000;
 const MOVZ: u32 = 0xd280_0000;
+const MOVK: u32 = 0xf280_0000;
 const LDR: u32 = 0xf940_0000;
 const IMMEDIATE12_MASK: u32 = 0xffc0_0000;
 const LDR_LITERAL: u32 = 0x5800_0000;
@@ -131,6 +132,16 @@ impl Register {
     /// `movz x, #bits`.
     pub(super) fn movz(self, bits: u16) -> u32 {
         MOVZ | u32::from(bits) << 5 | self.0
+    }
+
+    /// `movz x, #bits, lsl #16`.
+    pub(super) fn movz_high(self, bits: u16) -> u32 {
+        self.movz(bits) | 1 << 21
+    }
+
+    /// `movk x, #bits`.
+    pub(super) fn movk(self, bits: u16) -> u32 {
+        MOVK | u32::from(bits) << 5 | self.0
     }
 
     /// `br x`.

@@ -11,6 +11,7 @@ mod recognise;
 mod relax;
 #[cfg(test)]
 mod tests;
+mod thread_local;
 
 pub use fixup::fix_up;
 pub use plt::PLT_ENTRY_SIZE;
@@ -28,7 +29,14 @@ pub(super) static FACTS: ArchFacts = ArchFacts {
     detours: Some(&detour::FACTS),
     pointers: (kinds::ABS64, kinds::PREL64),
     compact_unwind: &compact_unwind::FACTS,
+    executable_thread_offset,
+    module_base_is_thread_pointer: false,
 };
+
+/// Variant I: the variables follow a control block of 16 bytes at the thread pointer, rounded up to their alignment.
+fn executable_thread_offset(_size: u64, alignment: u64) -> i64 {
+    16_u64.checked_next_multiple_of(alignment.max(1)).unwrap_or(16).cast_signed()
+}
 
 /// `bti c; stp x29, x30, [sp, #-16]!; mov x29, sp`.
 const ENTER_FRAGMENTS: [u8; 12] = [0x5f, 0x24, 0x03, 0xd5, 0xfd, 0x7b, 0xbf, 0xa9, 0xfd, 0x03, 0x00, 0x91];

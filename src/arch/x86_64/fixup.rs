@@ -9,15 +9,17 @@
 //! - a branch whose target is out of reach goes to the target's PLT entry, if it has one. The psABI marks branches as
 //!   `PLT32`; older assemblers used `PC32`, which is taken for a branch where the opcode before the field is one;
 //! - `lea foo(%rip), %reg`, where foo is weak and nothing defines it, becomes `mov $0, %reg`;
-//! - an instruction that loads an address from the GOT is [rewritten](super::relax) to do without, where possible.
+//! - an instruction that loads an address from the GOT is [rewritten](super::relax) to do without, where possible; so are
+//!   accesses to [thread-local variables](super::thread_local).
 
 use super::errors::{ABSENT, remedy};
 use super::kinds::*;
-use super::relax::{can_relax, is_branch, load_null, relax};
+use super::relax::{self, can_relax, is_branch, load_null, relax};
+use super::thread_local::{self, Call};
 use crate::arch::fault::{Failure, Fault, Misfit};
-use crate::arch::{FixupCounts, Site, Targets, put};
+use crate::arch::{FixupCounts, Site, Targets, ThreadLocal, put};
 use crate::base::Result;
-use crate::graph::{BlockId, Edge, EdgeKind, Edges, Lifetime, LinkGraph, SymbolId};
+use crate::graph::{BlockId, Edge, EdgeKind, Edges, Lifetime, LinkGraph, Permissions, Section, SymbolId};
 
 /// Applies `edges`, which must all lie in the site.
 ///
@@ -32,10 +34,19 @@ pub fn fix_up<T: Targets>(
     let Site { graph, block, content, start, address } = site;
     let mut fixer =
         Fixer { graph, block: *block, content, start: *start, address: *address, targets, counts };
-    for edge in edges {
-        fixer.apply(edge).map_err(|failure| *failure)?;
+    let mut edges = edges;
+    while let Some(edge) = edges.next() {
+        fixer.apply(edge, &mut edges).map_err(|failure| *failure)?;
     }
     Ok(())
+}
+
+/// How many edges were applied at once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Applied {
+    One,
+    /// The next edge, too.
+    Pair,
 }
 
 struct Fixer<'a, T> {
@@ -52,7 +63,7 @@ impl<T: Targets> Fixer<'_, T> {
     /// The three kinds that nearly all edges are, and the way to the others. Edges are handed on in parts, which stay in
     /// registers here.
     #[inline(always)]
-    fn apply(&mut self, edge: Edge) -> Result<(), Failure> {
+    fn apply(&mut self, edge: Edge, rest: &mut Edges<'_>) -> Result<(), Failure> {
         let Edge { offset, target, addend, kind } = edge;
         let stored = match kind {
             PC32 | PLT32 => {
@@ -66,6 +77,13 @@ impl<T: Targets> Fixer<'_, T> {
             ABS64 => {
                 let (address, addend) = self.targets.resolve(target, addend);
                 put(self.content, self.position(edge), address.wrapping_add_signed(addend).to_le_bytes())
+            }
+            _ if kind.index() >= TLSGD.index() => {
+                // A copy, so that the one in the loop stays in registers.
+                if self.apply_thread_local(offset, target, addend, kind, rest.clone())? == Applied::Pair {
+                    rest.next();
+                }
+                return Ok(());
             }
             _ => return self.apply_other(offset, target, addend, kind),
         };
@@ -148,13 +166,131 @@ impl<T: Targets> Fixer<'_, T> {
                 (target, field.wrapping_add_signed(edge.addend).wrapping_sub(target))
             }
             SIZE32 | SIZE64 => (0, self.targets.size(edge.target).wrapping_add_signed(edge.addend)),
-            DTPOFF32 | DTPOFF64 if self.is_debug_info() => {
-                let variable = self.graph.symbols.get(edge.target.index()).map_or(0, |symbol| symbol.value);
-                (variable, variable.wrapping_add_signed(edge.addend))
-            }
             _ => return Err(self.fault(edge).unsupported()),
         };
         self.store(edge, target, value)
+    }
+
+    /// Accesses to thread-local variables; `rest` is what follows.
+    #[inline(never)]
+    fn apply_thread_local(
+        &mut self,
+        offset: u32,
+        target: SymbolId,
+        addend: i64,
+        kind: EdgeKind,
+        rest: Edges<'_>,
+    ) -> Result<Applied, Failure> {
+        let edge = Edge { offset, target, addend, kind };
+        let position = self.position(edge);
+        if self.is_debug_info() {
+            // Debug info describes a variable by its offset, which needs no thread-local storage.
+            let variable = self.graph.symbols.get(target.index()).map_or(0, |symbol| symbol.value);
+            return self.store(edge, variable, variable.wrapping_add_signed(addend)).map(|()| Applied::One);
+        }
+        let module = self.targets.thread_module();
+        let value = match kind {
+            TLSDESC_CALL => {
+                if self.is_relaxed(edge) {
+                    thread_local::drop_descriptor_call(self.content, position)
+                        .ok_or_else(|| self.fault(edge).no_sequence())?;
+                }
+                return Ok(Applied::One);
+            }
+            TLSLD => match module.thread_offset {
+                Some(_) => {
+                    let call = Call::of(edge, rest);
+                    call.and_then(|call| thread_local::load_module(self.content, position, call))
+                        .ok_or_else(|| self.fault(edge).no_sequence())?;
+                    self.counts.relaxed_thread_locals += 1;
+                    return Ok(Applied::Pair);
+                }
+                None => self.in_got(edge, module.pair)?,
+            },
+            _ => {
+                let variable = self.thread_local(edge)?;
+                if let Some(applied) = self.relax_thread_local(edge, variable, rest) {
+                    self.counts.relaxed_thread_locals += 1;
+                    return Ok(applied);
+                }
+                match kind {
+                    TLSGD => self.in_got(edge, variable.pair)?,
+                    GOTPC32_TLSDESC
+                    | CODE_4_GOTPC32_TLSDESC
+                    | CODE_5_GOTPC32_TLSDESC
+                    | CODE_6_GOTPC32_TLSDESC => {
+                        // Its call is rewritten, wherever that stands.
+                        if self.is_relaxed(edge) {
+                            return Err(self.fault(edge).no_sequence());
+                        }
+                        self.in_got(edge, variable.descriptor)?
+                    }
+                    GOTTPOFF | CODE_4_GOTTPOFF | CODE_5_GOTTPOFF | CODE_6_GOTTPOFF => {
+                        self.in_got(edge, variable.offset_entry)?
+                    }
+                    TPOFF32 | TPOFF64 => self.thread_offset(edge, variable)?.wrapping_add_signed(addend),
+                    // What local dynamic code adds to the thread pointer, once it is rewritten so.
+                    DTPOFF32 | DTPOFF64 if module.thread_offset.is_some() && self.is_code() => {
+                        self.thread_offset(edge, variable)?.wrapping_add_signed(addend)
+                    }
+                    DTPOFF32 | DTPOFF64 if self.is_code() => {
+                        variable.block_offset.wrapping_add_signed(addend)
+                    }
+                    DTPOFF32 | DTPOFF64 => variable.module_offset.wrapping_add_signed(addend),
+                    DTPMOD64 => variable.module,
+                    _ => return self.store_descriptor(edge, variable).map(|()| Applied::One),
+                }
+            }
+        };
+        self.store(edge, 0, value).map(|()| Applied::One)
+    }
+
+    /// `G(entry) + GOT + A - P`.
+    fn in_got(&self, edge: Edge, entry: Option<u64>) -> Result<u64, Failure> {
+        let entry = entry.ok_or_else(|| self.fault(edge).no_got_entry())?;
+        Ok(entry.wrapping_add_signed(edge.addend).wrapping_sub(self.field(edge)))
+    }
+
+    /// Rewrites the access at `edge` so that it uses the variable's offset from the thread pointer, if that is known and
+    /// the instructions are as the psABI has them.
+    fn relax_thread_local(&mut self, edge: Edge, variable: ThreadLocal, rest: Edges<'_>) -> Option<Applied> {
+        let (position, offset) = (self.position(edge), i32::try_from(variable.thread_offset?).ok()?);
+        match edge.kind {
+            TLSGD => thread_local::load_address(self.content, position, Call::of(edge, rest)?, offset)
+                .map(|()| Applied::Pair),
+            _ => relax::use_thread_offset(edge.kind, self.content, position, edge.addend, offset)
+                .then_some(Applied::One),
+        }
+    }
+
+    /// Whether accesses through the target's descriptor are rewritten.
+    fn is_relaxed(&self, edge: Edge) -> bool {
+        let offset = self.targets.thread_local(edge.target).and_then(|variable| variable.thread_offset);
+        offset.is_some_and(|offset| i32::try_from(offset).is_ok())
+    }
+
+    fn thread_local(&self, edge: Edge) -> Result<ThreadLocal, Failure> {
+        let variable = self.targets.thread_local(edge.target);
+        variable
+            .ok_or_else(|| self.fault(edge).no_thread_local("it is no thread-local variable of this image"))
+    }
+
+    fn thread_offset(&self, edge: Edge, variable: ThreadLocal) -> Result<u64, Failure> {
+        match variable.thread_offset {
+            Some(offset) => Ok(offset.cast_unsigned()),
+            None if self.targets.is_absent(edge.target) => Ok(0),
+            None => Err(self.fault(edge).no_thread_local("its offset differs from thread to thread")),
+        }
+    }
+
+    /// A descriptor in data.
+    fn store_descriptor(&mut self, edge: Edge, variable: ThreadLocal) -> Result<(), Failure> {
+        let [function, argument] = variable.descriptor_words;
+        let argument = argument.wrapping_add_signed(edge.addend);
+        let position = self.position(edge);
+        let stored = put(self.content, position, function.to_le_bytes())
+            .and_then(|()| put(self.content, position.checked_add(8)?, argument.to_le_bytes()));
+        stored.ok_or_else(|| self.fault(edge).outside())
     }
 
     /// An instruction that loads an address from the GOT and may be rewritten.
@@ -202,10 +338,16 @@ impl<T: Targets> Fixer<'_, T> {
         self.address.wrapping_add(self.position(edge) as u64)
     }
 
-    /// Debug info describes a thread-local variable by its offset, which needs no thread-local storage.
     fn is_debug_info(&self) -> bool {
-        let section = self.graph.block(self.block).section;
-        self.graph.section(section).lifetime == Lifetime::NoAlloc
+        self.section().lifetime == Lifetime::NoAlloc
+    }
+
+    fn is_code(&self) -> bool {
+        self.section().permissions.contains(Permissions::EXECUTE)
+    }
+
+    fn section(&self) -> &Section<'_> {
+        self.graph.section(self.graph.block(self.block).section)
     }
 
     #[cold]

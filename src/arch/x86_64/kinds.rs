@@ -17,7 +17,7 @@
 //! place in a relocatable object for LP64, and none here.
 
 use crate::arch::numbered_kinds;
-use crate::graph::{Demands, EdgeKind, KindFacts, Request};
+use crate::graph::{Demands, EdgeKind, KindFacts, Request, ThreadAccess};
 
 numbered_kinds! {
     /// The facts of every kind, indexed by it.
@@ -92,39 +92,39 @@ numbered_kinds! {
     SIZE64: kind("SIZE64", "Z + A : u64", Field::WORD64, Request::Nothing);
 
     /// `G(module, offset) + GOT + A - P : i32`: the GOT pair for general dynamic access.
-    TLSGD: in_got("TLSGD", "G(module, offset) + GOT + A - P : i32");
+    TLSGD: in_got("TLSGD", "G(module, offset) + GOT + A - P : i32", ThreadAccess::Pair);
     /// `G(module, 0) + GOT + A - P : i32`: the GOT pair for local dynamic access.
-    TLSLD: in_got("TLSLD", "G(module, 0) + GOT + A - P : i32");
+    TLSLD: in_got("TLSLD", "G(module, 0) + GOT + A - P : i32", ThreadAccess::ModulePair);
     /// `module : u64`
-    DTPMOD64: thread_local("DTPMOD64", "module : u64", Field::WORD64);
+    DTPMOD64: thread_local("DTPMOD64", "module : u64", Field::WORD64, ThreadAccess::InModule);
     /// `S + A - TLS : i32`
-    DTPOFF32: thread_local("DTPOFF32", "S + A - TLS : i32", Field::SIGNED32);
+    DTPOFF32: thread_local("DTPOFF32", "S + A - TLS : i32", Field::SIGNED32, ThreadAccess::InModule);
     /// `S + A - TLS : i64`
-    DTPOFF64: thread_local("DTPOFF64", "S + A - TLS : i64", Field::WORD64);
+    DTPOFF64: thread_local("DTPOFF64", "S + A - TLS : i64", Field::WORD64, ThreadAccess::InModule);
     /// `G(S - TP) + GOT + A - P : i32`: the GOT entry for initial exec access.
-    GOTTPOFF: in_got("GOTTPOFF", "G(S - TP) + GOT + A - P : i32");
+    GOTTPOFF: in_got("GOTTPOFF", "G(S - TP) + GOT + A - P : i32", ThreadAccess::OffsetEntry);
     /// As [`GOTTPOFF`]: the instruction starts four bytes before the field (REX2).
-    CODE_4_GOTTPOFF: in_got("CODE_4_GOTTPOFF", "G(S - TP) + GOT + A - P : i32");
+    CODE_4_GOTTPOFF: in_got("CODE_4_GOTTPOFF", "G(S - TP) + GOT + A - P : i32", ThreadAccess::OffsetEntry);
     /// As [`GOTTPOFF`]: the instruction starts five bytes before the field (REX and a three-byte opcode).
-    CODE_5_GOTTPOFF: in_got("CODE_5_GOTTPOFF", "G(S - TP) + GOT + A - P : i32");
+    CODE_5_GOTTPOFF: in_got("CODE_5_GOTTPOFF", "G(S - TP) + GOT + A - P : i32", ThreadAccess::OffsetEntry);
     /// As [`GOTTPOFF`]: the instruction starts six bytes before the field (EVEX).
-    CODE_6_GOTTPOFF: in_got("CODE_6_GOTTPOFF", "G(S - TP) + GOT + A - P : i32");
+    CODE_6_GOTTPOFF: in_got("CODE_6_GOTTPOFF", "G(S - TP) + GOT + A - P : i32", ThreadAccess::OffsetEntry);
     /// `S + A - TP : i32`
-    TPOFF32: thread_local("TPOFF32", "S + A - TP : i32", Field::SIGNED32);
+    TPOFF32: thread_local("TPOFF32", "S + A - TP : i32", Field::SIGNED32, ThreadAccess::Offset);
     /// `S + A - TP : i64`
-    TPOFF64: thread_local("TPOFF64", "S + A - TP : i64", Field::WORD64);
+    TPOFF64: thread_local("TPOFF64", "S + A - TP : i64", Field::WORD64, ThreadAccess::Offset);
     /// `G(descriptor) + GOT + A - P : i32`
-    GOTPC32_TLSDESC: in_got("GOTPC32_TLSDESC", "G(descriptor) + GOT + A - P : i32");
+    GOTPC32_TLSDESC: in_got("GOTPC32_TLSDESC", "G(descriptor) + GOT + A - P : i32", ThreadAccess::Descriptor);
     /// As [`GOTPC32_TLSDESC`]: the instruction starts four bytes before the field (REX2).
-    CODE_4_GOTPC32_TLSDESC: in_got("CODE_4_GOTPC32_TLSDESC", "G(descriptor) + GOT + A - P : i32");
+    CODE_4_GOTPC32_TLSDESC: in_got("CODE_4_GOTPC32_TLSDESC", "G(descriptor) + GOT + A - P : i32", ThreadAccess::Descriptor);
     /// As [`GOTPC32_TLSDESC`]: the instruction starts five bytes before the field.
-    CODE_5_GOTPC32_TLSDESC: in_got("CODE_5_GOTPC32_TLSDESC", "G(descriptor) + GOT + A - P : i32");
+    CODE_5_GOTPC32_TLSDESC: in_got("CODE_5_GOTPC32_TLSDESC", "G(descriptor) + GOT + A - P : i32", ThreadAccess::Descriptor);
     /// As [`GOTPC32_TLSDESC`]: the instruction starts six bytes before the field (EVEX).
-    CODE_6_GOTPC32_TLSDESC: in_got("CODE_6_GOTPC32_TLSDESC", "G(descriptor) + GOT + A - P : i32");
+    CODE_6_GOTPC32_TLSDESC: in_got("CODE_6_GOTPC32_TLSDESC", "G(descriptor) + GOT + A - P : i32", ThreadAccess::Descriptor);
     /// Marks the call through a descriptor; nothing is stored.
-    TLSDESC_CALL: thread_local("TLSDESC_CALL", "", Field::NONE);
+    TLSDESC_CALL: thread_local("TLSDESC_CALL", "", Field::NONE, ThreadAccess::Mark);
     /// `descriptor : 2 x u64`
-    TLSDESC: thread_local("TLSDESC", "descriptor : 2 x u64", Field::PAIR64);
+    TLSDESC: thread_local("TLSDESC", "descriptor : 2 x u64", Field::PAIR64, ThreadAccess::Descriptor);
 }
 
 /// The facts of a kind; of the unknown one, for a number that the table does not have.
@@ -170,12 +170,17 @@ const fn relaxable(name: &'static str) -> KindFacts {
     pc_relative(kind(name, "G + GOT + A - P : i32", Field::SIGNED32, Request::RelaxableGot))
 }
 
-const fn thread_local(name: &'static str, expression: &'static str, field: Field) -> KindFacts {
-    kind(name, expression, field, Request::ThreadLocal)
+const fn thread_local(
+    name: &'static str,
+    expression: &'static str,
+    field: Field,
+    access: ThreadAccess,
+) -> KindFacts {
+    kind(name, expression, field, Request::ThreadLocal(access))
 }
 
-const fn in_got(name: &'static str, expression: &'static str) -> KindFacts {
-    pc_relative(thread_local(name, expression, Field::SIGNED32))
+const fn in_got(name: &'static str, expression: &'static str, access: ThreadAccess) -> KindFacts {
+    pc_relative(thread_local(name, expression, Field::SIGNED32, access))
 }
 
 const fn pc_relative(mut facts: KindFacts) -> KindFacts {

@@ -8,6 +8,7 @@ mod plt;
 mod relax;
 #[cfg(test)]
 mod tests;
+mod thread_local;
 
 pub use fixup::fix_up;
 pub use plt::{PLT_ENTRY_SIZE, write_plt_entry};
@@ -27,7 +28,14 @@ pub(super) static FACTS: ArchFacts = ArchFacts {
     detours: None,
     pointers: (kinds::ABS64, kinds::PC64),
     compact_unwind: &compact_unwind::FACTS,
+    executable_thread_offset,
+    module_base_is_thread_pointer: true,
 };
+
+/// Variant II: the variables end at the thread pointer, rounded up to their alignment.
+fn executable_thread_offset(size: u64, alignment: u64) -> i64 {
+    size.checked_next_multiple_of(alignment.max(1)).unwrap_or(size).wrapping_neg().cast_signed()
+}
 
 /// `sub $8, %rsp`: a call leaves the stack 8 bytes off its alignment.
 const ENTER_FRAGMENTS: [u8; 4] = [0x48, 0x83, 0xec, 0x08];

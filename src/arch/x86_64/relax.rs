@@ -191,6 +191,43 @@ fn use_immediate(content: &mut [u8], position: usize, prefix: Prefix, value: i32
     put(content, position, value.to_le_bytes())
 }
 
+/// Rewrites the instruction whose field at `position` leads to the GOT entry (or descriptor) of a thread-local variable, so
+/// that it uses the variable's offset from the thread pointer: `mov`, `add` and other binops get an immediate operand, and
+/// `lea` of a descriptor becomes `mov`. Does nothing and returns false for other instructions.
+pub(super) fn use_thread_offset(
+    kind: EdgeKind,
+    content: &mut [u8],
+    position: usize,
+    addend: i64,
+    offset: i32,
+) -> bool {
+    let before = content.get(..position).unwrap_or(&[]);
+    let Some((before, &[opcode, modrm])) = before.split_last_chunk::<2>() else { return false };
+    let is_wide = |prefix| match (prefix, before) {
+        (Prefix::Rex, [.., rex]) => rex & 0x08 != 0,
+        (Prefix::Rex2, [.., payload]) => payload & 0x08 != 0,
+        (Prefix::Evex, [.., p1, _]) => p1 & 0x80 != 0,
+        _ => false,
+    };
+    let prefix = match kind {
+        GOTTPOFF | GOTPC32_TLSDESC => rex(before),
+        CODE_4_GOTTPOFF | CODE_4_GOTPC32_TLSDESC => rex2(before),
+        CODE_6_GOTTPOFF => evex(before, opcode),
+        _ => None,
+    };
+    let loads = match kind {
+        GOTPC32_TLSDESC | CODE_4_GOTPC32_TLSDESC => opcode == 0x8d,
+        _ => prefix.is_some_and(|prefix| access(opcode, prefix).is_some()),
+    };
+    let is_rip_relative = modrm & 0b11_000_111 == 0b00_000_101;
+    match prefix.filter(|prefix| is_wide(*prefix)) {
+        Some(prefix) if loads && is_rip_relative && addend == FIELD_ENDS_INSTRUCTION => {
+            use_immediate(content, position, prefix, offset).is_some()
+        }
+        _ => false,
+    }
+}
+
 /// Whether the field at `position` is that of a direct `call`, `jmp` or `jcc`.
 pub(super) fn is_branch(content: &[u8], position: usize) -> bool {
     let before = content.get(..position).unwrap_or(&[]);

@@ -68,12 +68,17 @@ fn traits(header: &SectionHeader64<LE>, name: &[u8], machine: &Machine) -> Trait
         // Some assembly marks it writable, as some systems want it. All records stand together and are only read.
         permissions.remove(Permissions::WRITE);
     }
+    let is_thread_local = matches!(role, SectionRole::ThreadData | SectionRole::ThreadZeroFill);
+    if is_thread_local {
+        // It is a template, and only read: threads write to their copies.
+        permissions.remove(Permissions::WRITE);
+    }
     let mut flags = SectionFlags::empty();
     let kept = is_kept_role(role) || name == b".llvm_stackmaps";
     flags.set(SectionFlags::KEEP, kept || has(elf::SHF_GNU_RETAIN.0));
     flags.set(SectionFlags::LARGE, has(machine.large_section));
     flags.set(SectionFlags::RELRO, permissions.contains(Permissions::WRITE) && is_relro(role, name));
-    flags.set(SectionFlags::C_IDENTIFIER, is_c_identifier(name));
+    flags.set(SectionFlags::C_IDENTIFIER, is_c_identifier(name) && !is_thread_local);
     flags.set(SectionFlags::REVERSED, name.starts_with(b".ctors") || name.starts_with(b".dtors"));
     Traits { permissions, role, flags, zero_fill }
 }

@@ -98,8 +98,8 @@ pub(super) unsafe extern "C" fn pthread_atfork(
 }
 
 pub(super) use thread_locals::{
-    absent_tls_descriptor, prepare_thread_locals, thread_locals_slot, thread_pointer, tls_descriptor,
-    tls_get_addr,
+    absent_tls_descriptor, prepare_thread_locals, static_tls_descriptor, thread_locals_slot, thread_pointer,
+    thread_pool_offset, tls_descriptor, tls_get_addr,
 };
 
 /// What the compilers' support library has on this architecture alone.

@@ -1,7 +1,7 @@
 //! Access to thread-local variables on AArch64: `__tls_get_addr` and TLS descriptors, per the ABI document "ELF for the
 //! Arm 64-bit Architecture (AArch64)", "Thread-local storage".
 
-use super::super::thread_locals::{OWN_MODULE, Slot, address, offset};
+use super::super::thread_locals::{OWN_MODULE, POOL_ALIGNMENT, POOL_SIZE, Slot, address, offset};
 use std::arch::{asm, global_asm, naked_asm};
 use std::ffi::c_void;
 
@@ -18,6 +18,22 @@ global_asm!(
     ".zero 24",
     ".popsection",
     sym tls_get_addr,
+);
+
+// The pool for initial and local exec. It has contents, all zero, so that those can be written.
+global_asm!(
+    ".pushsection .tdata.{0}.pool, \"awT\", %progbits",
+    ".hidden {0}.pool",
+    ".globl {0}.pool",
+    ".type {0}.pool, %object",
+    ".size {0}.pool, {1}",
+    ".balign {2}",
+    "{0}.pool:",
+    ".zero {1}",
+    ".popsection",
+    sym tls_get_addr,
+    const POOL_SIZE,
+    const POOL_ALIGNMENT,
 );
 
 const _: () = assert!(size_of::<Slot>() == 24);
@@ -37,6 +53,22 @@ pub(in crate::runtime) extern "C" fn thread_locals_slot() -> *mut Slot {
         "add x0, x0, x1",
         "ret",
         slot = sym tls_get_addr,
+    )
+}
+
+/// The pool's offset from the thread pointer: in static TLS or not, as the dynamic loader has it.
+#[unsafe(naked)]
+pub(in crate::runtime) extern "C" fn thread_pool_offset() -> usize {
+    naked_asm!(
+        "stp x29, x30, [sp, #-16]!",
+        "adrp x0, :tlsdesc:{pool}.pool",
+        "ldr x1, [x0, :tlsdesc_lo12:{pool}.pool]",
+        "add x0, x0, :tlsdesc_lo12:{pool}.pool",
+        ".tlsdesccall {pool}.pool",
+        "blr x1",
+        "ldp x29, x30, [sp], #16",
+        "ret",
+        pool = sym tls_get_addr,
     )
 }
 
@@ -195,4 +227,10 @@ pub(in crate::runtime) unsafe extern "C" fn absent_tls_descriptor() {
         "ldr x1, [sp], #16",
         "ret",
     )
+}
+
+/// The resolver function of TLS descriptors whose second word is the offset from the thread pointer.
+#[unsafe(naked)]
+pub(in crate::runtime) unsafe extern "C" fn static_tls_descriptor() {
+    naked_asm!("hint #34", "ldr x0, [x0, #8]", "ret")
 }

@@ -1,5 +1,5 @@
-//! Thread-local variables of images, for the dynamic models: each thread has a block for each image, made when the
-//! thread first uses it.
+//! Thread-local variables of images. For the dynamic models each thread has a block for each image, made when the thread
+//! first uses it; for initial and local exec there is the [`pool`].
 //!
 //! An image with thread-locals is a **module**, and has a number and a template: initial bytes and zeros after them.
 //! A thread has a table of its blocks, indexed by module number, in its own static TLS; so finding a block takes neither
@@ -25,6 +25,7 @@
 //! variable of a module while or after it is unregistered.
 #![allow(unsafe_code)]
 
+pub mod pool;
 mod registry;
 mod thread;
 
@@ -168,6 +169,12 @@ pub fn absent_descriptor_function() -> ExecutorAddr {
     ExecutorAddr(arch::absent_tls_descriptor as *const () as u64)
 }
 
+/// The resolver function of TLS descriptors whose second word is the offset from the thread pointer.
+#[must_use]
+pub fn static_descriptor_function() -> ExecutorAddr {
+    ExecutorAddr(arch::static_tls_descriptor as *const () as u64)
+}
+
 /// The second word of a TLS descriptor: module number and offset in its template.
 #[must_use]
 pub fn descriptor_argument(number: u32, offset: u32) -> u64 {
@@ -199,6 +206,7 @@ fn module(number: u64, generation: u64) -> Module {
     Module { number: number as u32, generation: generation as u32 }
 }
 
+pub(super) use pool::{POOL_ALIGNMENT, POOL_SIZE};
 pub(super) use thread::{Slot, address, offset};
 
 #[cfg(test)]

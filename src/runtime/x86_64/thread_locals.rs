@@ -1,6 +1,6 @@
 //! Access to thread-local variables on x86-64: `__tls_get_addr` and TLS descriptors of the psABI, "Thread-Local Storage".
 
-use super::super::thread_locals::{OWN_MODULE, Slot, address, offset};
+use super::super::thread_locals::{OWN_MODULE, POOL_ALIGNMENT, POOL_SIZE, Slot, address, offset};
 use std::arch::{asm, global_asm, naked_asm};
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,6 +20,22 @@ global_asm!(
     sym tls_get_addr,
 );
 
+// The pool for initial and local exec. It has contents, all zero, so that those can be written.
+global_asm!(
+    ".pushsection .tdata.{0}.pool, \"awT\", @progbits",
+    ".hidden {0}.pool",
+    ".globl {0}.pool",
+    ".type {0}.pool, @object",
+    ".size {0}.pool, {1}",
+    ".balign {2}",
+    "{0}.pool:",
+    ".zero {1}",
+    ".popsection",
+    sym tls_get_addr,
+    const POOL_SIZE,
+    const POOL_ALIGNMENT,
+);
+
 const _: () = assert!(size_of::<Slot>() == 24);
 
 unsafe extern "C" {
@@ -35,6 +51,20 @@ pub(in crate::runtime) extern "C" fn thread_locals_slot() -> *mut Slot {
         "add rax, qword ptr fs:[0]",
         "ret",
         slot = sym tls_get_addr,
+    )
+}
+
+/// The pool's offset from the thread pointer: in static TLS or not, as the dynamic loader has it.
+#[unsafe(naked)]
+pub(in crate::runtime) extern "C" fn thread_pool_offset() -> usize {
+    naked_asm!(
+        "subq $8, %rsp",
+        "leaq {pool}.pool@tlsdesc(%rip), %rax",
+        "call *{pool}.pool@tlscall(%rax)",
+        "addq $8, %rsp",
+        "ret",
+        pool = sym tls_get_addr,
+        options(att_syntax),
     )
 }
 
@@ -196,4 +226,10 @@ pub(in crate::runtime) unsafe extern "C" fn tls_descriptor() {
 #[unsafe(naked)]
 pub(in crate::runtime) unsafe extern "C" fn absent_tls_descriptor() {
     naked_asm!("endbr64", "mov rax, qword ptr [rax + 8]", "sub rax, qword ptr fs:[0]", "ret")
+}
+
+/// The resolver function of TLS descriptors whose second word is the offset from the thread pointer.
+#[unsafe(naked)]
+pub(in crate::runtime) unsafe extern "C" fn static_tls_descriptor() {
+    naked_asm!("endbr64", "mov rax, qword ptr [rax + 8]", "ret")
 }

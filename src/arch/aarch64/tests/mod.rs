@@ -5,6 +5,7 @@ mod fields;
 mod pairs;
 mod plt;
 mod ranges;
+mod thread_local;
 
 use crate::arch::testing::{Fixup, Target, out_of_range};
 use crate::base::{Error, Result};

@@ -3,9 +3,7 @@
 use super::*;
 use crate::arch::can_relax;
 use crate::arch::x86_64::kinds::*;
-use jitlink_test_support::{process, toolchain};
 use std::fmt::Write;
-use std::process::Command;
 
 /// Far above 2 GiB: no absolute address nearby is a 32-bit number.
 const HIGH: u64 = 0x7f00_0000_0000;
@@ -157,16 +155,7 @@ fn disassembler_agrees() {
             expected.push('\n');
         }
     }
-    let mut command = Command::new(toolchain::llvm("llvm-mc"));
-    command.args(["-disassemble", "-triple=x86_64-linux", "-mattr=+egpr,+ndd,+nf"]);
-    let text = process::run(&mut command, bytes.as_bytes())
-        .and_then(process::Outcome::success)
-        .unwrap()
-        .stdout_text();
-    let words =
-        |line: &str| line.split('#').next().unwrap_or("").split_whitespace().collect::<Vec<_>>().join(" ");
-    let disassembled: Vec<String> = text.lines().map(words).collect();
-    assert_eq!(disassembled, expected.lines().collect::<Vec<_>>());
+    assert_eq!(disassembled(&bytes), expected.lines().collect::<Vec<_>>());
 }
 
 #[test]
