@@ -4,10 +4,9 @@
 //! instructions are zero.
 
 use super::machine::{Kinds, Machine, Relocations};
-use super::relocations::{Decoder, Fields};
+use super::relocations::{Decoded, Decoder, Fields};
 use crate::arch::aarch64::kinds::*;
 use crate::arch::aarch64::{access_kind, is_branch, is_page_load};
-use crate::base::Result;
 use crate::graph::{Architecture, Edge, EdgeKind};
 use object::macho;
 
@@ -53,8 +52,8 @@ impl Relocations for Aarch64 {
     const ADDEND: Option<u8> = Some(macho::ARM64_RELOC_ADDEND.0);
     const ABSOLUTE32: Option<EdgeKind> = Some(ABS32);
 
-    #[inline]
-    fn edge(decoder: &mut Decoder<'_, '_>, fields: Fields, addend: Option<i64>) -> Result<Edge> {
+    #[inline(always)]
+    fn edge(decoder: &mut Decoder<'_, '_>, fields: Fields, addend: Option<i64>) -> Decoded<Edge> {
         let number = macho::RelocationType(fields.number);
         if number == macho::ARM64_RELOC_POINTER_TO_GOT {
             return pointer_to_got(decoder, fields, addend.unwrap_or(0));
@@ -90,7 +89,7 @@ impl Relocations for Aarch64 {
 }
 
 /// What stands in the field is no addend: assemblers leave the distance there from what they know nothing of.
-fn pointer_to_got(decoder: &Decoder<'_, '_>, fields: Fields, addend: i64) -> Result<Edge> {
+fn pointer_to_got(decoder: &Decoder<'_, '_>, fields: Fields, addend: i64) -> Decoded<Edge> {
     if !fields.external {
         return Err(decoder.needs_symbol(fields));
     }

@@ -260,8 +260,7 @@ impl<'data> Builder<'_, 'data> {
         // Assemblers write relocations from the section's end to its start.
         if run.is_sorted_by(|a, b| a.offset >= b.offset) {
             run.reverse();
-        }
-        if !run.is_sorted_by_key(|edge| edge.offset) {
+        } else if !run.is_sorted_by_key(|edge| edge.offset) {
             run.sort_by_key(|edge| edge.offset);
         }
         if u32::try_from(start + run.len()).is_err() {

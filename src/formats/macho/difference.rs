@@ -4,8 +4,7 @@
 //! so that its distance from the field is known: what remains is a distance from or to the field. Where both are in one
 //! block, the difference is known, and stored.
 
-use super::relocations::{Decoder, Fields};
-use crate::base::Result;
+use super::relocations::{Decoded, Decoder, Fields};
 use crate::graph::{BlockId, Content, Edge, SymbolId, SymbolKind};
 use object::LittleEndian as LE;
 
@@ -31,7 +30,7 @@ pub(super) fn edge(
     decoder: &mut Decoder<'_, '_>,
     subtrahend: Fields,
     minuend: Fields,
-) -> Result<Option<Edge>> {
+) -> Decoded<Option<Edge>> {
     let form = (subtrahend.length, subtrahend.pc_relative);
     if !matches!(form, (2 | 3, false)) || (minuend.length, minuend.pc_relative) != form {
         return Err(decoder.bad_form(subtrahend));
@@ -69,7 +68,7 @@ pub(super) fn edge(
     Err(decoder.bad_difference(subtrahend, &what))
 }
 
-fn difference(decoder: &mut Decoder<'_, '_>, subtrahend: Fields, minuend: Fields) -> Result<Difference> {
+fn difference(decoder: &mut Decoder<'_, '_>, subtrahend: Fields, minuend: Fields) -> Decoded<Difference> {
     let content = decoder.number(minuend)?;
     Ok(match (minuend.external, subtrahend.external) {
         (true, true) => Difference {
@@ -98,7 +97,7 @@ fn difference(decoder: &mut Decoder<'_, '_>, subtrahend: Fields, minuend: Fields
     })
 }
 
-fn external(decoder: &Decoder<'_, '_>, fields: Fields) -> Result<Operand> {
+fn external(decoder: &Decoder<'_, '_>, fields: Fields) -> Decoded<Operand> {
     let symbol = decoder.symbol(fields)?;
     let block = decoder.graph.symbols[symbol.index()].block;
     let address = decoder.object.symbols[symbol.index()].n_value.get(LE);
@@ -106,14 +105,14 @@ fn external(decoder: &Decoder<'_, '_>, fields: Fields) -> Result<Operand> {
     Ok(Operand { symbol, inside: 0, home })
 }
 
-fn local(decoder: &mut Decoder<'_, '_>, fields: Fields, address: u64) -> Result<Operand> {
+fn local(decoder: &mut Decoder<'_, '_>, fields: Fields, address: u64) -> Decoded<Operand> {
     let (symbol, inside) = decoder.place(fields, address)?;
     let block = decoder.graph.symbols[symbol.index()].block;
     Ok(Operand { symbol, inside, home: Some((block, address)) })
 }
 
 /// The start of a section of one block.
-fn whole(decoder: &mut Decoder<'_, '_>, fields: Fields) -> Result<Operand> {
+fn whole(decoder: &mut Decoder<'_, '_>, fields: Fields) -> Decoded<Operand> {
     let index = fields.symbol.wrapping_sub(1) as usize;
     let one = decoder.subsections.blocks.get(index).is_some_and(|blocks| blocks.count == 1);
     match decoder.object.sections.get(index).filter(|_| one) {

@@ -7,10 +7,11 @@ use super::object::MachObject;
 use super::relocations::Decoder;
 use super::subsections::Subsections;
 use crate::base::{Error, Result};
-use crate::graph::{Edge, LinkGraph};
+use crate::graph::{Content, Edge, LinkGraph, SymbolId};
 use gimli::{BaseAddresses, EndianSlice, LittleEndian, UnwindSection};
 use object::LittleEndian as LE;
-use std::collections::HashMap;
+use object::macho::Section64;
+use std::borrow::Cow;
 
 /// Appends edges for the fields of section `index` that have none among the edges from `start` on.
 pub(super) fn add_implied<'data>(
@@ -22,13 +23,16 @@ pub(super) fn add_implied<'data>(
 ) -> Result<()> {
     let block = subsections.blocks[index as usize].first as usize;
     // Known differences may have been stored, so that the graph's bytes count and not the object's.
-    let content = graph.blocks[block].content.bytes().to_vec();
+    let content: Cow<'data, [u8]> = match &graph.blocks[block].content {
+        Content::Borrowed(bytes) => Cow::Borrowed(bytes),
+        content => Cow::Owned(content.bytes().to_vec()),
+    };
     let mut related: Vec<u32> = graph.edges[start..].iter().map(|edge| edge.offset).collect();
     related.sort_unstable();
     let mut section = gimli::EhFrame::new(&content, LittleEndian);
     section.set_address_size(8);
     let decoder = Decoder::new(object, index, graph, subsections)?;
-    let mut reader = Reader { decoder, section, content: &content, related, cies: HashMap::new() };
+    let mut reader = Reader { decoder, section, content: &content, related, cies: Vec::new(), text: 0 };
     let mut offset = 0;
     while let Some(next) = reader.record(offset) {
         offset = next?;
@@ -50,7 +54,10 @@ struct Reader<'a, 'b, 'data> {
     content: &'b [u8],
     /// Offsets that have relocations.
     related: Vec<u32>,
-    cies: HashMap<u32, Option<Encodings>>,
+    /// The CIEs so far, by their offsets.
+    cies: Vec<(u32, Encodings)>,
+    /// The section that was referred to last.
+    text: usize,
 }
 
 impl Reader<'_, '_, '_> {
@@ -67,28 +74,36 @@ impl Reader<'_, '_, '_> {
             return None;
         }
         let distance = self.u32_at(offset + 4)?;
-        if distance != 0
-            && let Some(cie) = (offset + 4).checked_sub(distance)
-            && let Some(encodings) = self.encodings(cie)
+        if distance == 0 {
+            self.add_cie(offset);
+        } else if let Some(encodings) = (offset + 4).checked_sub(distance).and_then(|cie| self.encodings(cie))
         {
             return Some(self.fde(offset + 8, next, encodings).map(|()| next));
         }
         Some(Ok(next))
     }
 
-    fn encodings(&mut self, cie: u32) -> Option<Encodings> {
-        if let Some(known) = self.cies.get(&cie) {
-            return *known;
-        }
+    fn add_cie(&mut self, offset: u32) {
         let bases = BaseAddresses::default().set_eh_frame(0).set_text(0).set_got(0);
-        let parsed = self.section.cie_from_offset(&bases, (cie as usize).into()).ok();
-        let encodings = parsed.map(|cie| Encodings {
-            address: cie.fde_address_encoding().unwrap_or(gimli::DW_EH_PE_absptr),
-            lsda: cie.lsda_encoding(),
-            augmented: cie.augmentation().is_some(),
-        });
-        self.cies.insert(cie, encodings);
-        encodings
+        if let Ok(cie) = self.section.cie_from_offset(&bases, (offset as usize).into()) {
+            let encodings = Encodings {
+                address: cie.fde_address_encoding().unwrap_or(gimli::DW_EH_PE_absptr),
+                lsda: cie.lsda_encoding(),
+                augmented: cie.augmentation().is_some(),
+            };
+            self.cies.push((offset, encodings));
+        }
+    }
+
+    /// Those of a CIE, which stands before its records; next to them, as a rule.
+    fn encodings(&self, cie: u32) -> Option<Encodings> {
+        match self.cies.last() {
+            Some((last, encodings)) if *last == cie => Some(*encodings),
+            _ => {
+                let found = self.cies.binary_search_by_key(&cie, |(offset, _)| *offset).ok()?;
+                Some(self.cies[found].1)
+            }
+        }
     }
 
     fn fde(&mut self, body: u32, end: u32, encodings: Encodings) -> Result<()> {
@@ -108,7 +123,7 @@ impl Reader<'_, '_, '_> {
     fn imply(&mut self, offset: u32, encoding: gimli::DwEhPe) -> Result<()> {
         if encoding == gimli::DW_EH_PE_omit
             || encoding.application() != gimli::DW_EH_PE_pcrel
-            || self.related.binary_search(&offset).is_ok()
+            || !self.related.is_empty() && self.related.binary_search(&offset).is_ok()
         {
             return Ok(());
         }
@@ -127,19 +142,21 @@ impl Reader<'_, '_, '_> {
         Ok(())
     }
 
-    fn target(&mut self, address: u64) -> Option<(crate::graph::SymbolId, i64)> {
-        let holds = |section: &object::macho::Section64<LE>| {
-            address.wrapping_sub(section.addr.get(LE)) < section.size.get(LE)
-        };
-        let index = self.decoder.object.sections.iter().position(holds)?;
-        self.decoder.place_in(index as u32, address)
+    fn target(&mut self, address: u64) -> Option<(SymbolId, i64)> {
+        let holds =
+            |section: &Section64<LE>| address.wrapping_sub(section.addr.get(LE)) < section.size.get(LE);
+        let sections = self.decoder.object.sections;
+        if !sections.get(self.text).is_some_and(holds) {
+            self.text = sections.iter().position(holds)?;
+        }
+        self.decoder.place_in(self.text as u32, address)
     }
 
     #[cold]
     fn leads_nowhere(&self, offset: u32, address: u64) -> Error {
         let object = self.decoder.object;
         Error::malformed(
-            object.file().in_section(object.section_display(self.decoder.index())).at(u64::from(offset)),
+            object.file().in_section(object.section_display(self.decoder.index)).at(u64::from(offset)),
             format!("call frame record refers to {address:#x}, which is in no section"),
         )
     }

@@ -1,8 +1,7 @@
 //! What of Mach-O depends on the CPU: its number, and how relocations become edges.
 
-use super::relocations::{Decoder, Fields};
+use super::relocations::{Decoded, Decoder, Fields};
 use super::{aarch64, x86_64};
-use crate::base::Result;
 use crate::graph::{Architecture, Edge, EdgeKind};
 use object::macho;
 
@@ -62,7 +61,7 @@ pub(crate) trait Relocations {
 
     /// The edge of a relocation that is neither a pointer nor a half of a pair; `addend` is what an
     /// [`ADDEND`](Self::ADDEND) before it said.
-    fn edge(decoder: &mut Decoder<'_, '_>, fields: Fields, addend: Option<i64>) -> Result<Edge>;
+    fn edge(decoder: &mut Decoder<'_, '_>, fields: Fields, addend: Option<i64>) -> Decoded<Edge>;
 
     /// The kind of a pointer of four bytes, where there is one.
     const ABSOLUTE32: Option<EdgeKind>;

@@ -6,6 +6,7 @@
 pub(crate) mod aarch64;
 mod build;
 mod difference;
+mod faults;
 mod frames;
 mod globals;
 pub(crate) mod header;

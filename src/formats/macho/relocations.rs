@@ -7,7 +7,7 @@ use super::object::MachObject;
 use super::sections::Contents;
 use super::subsections::{NO_SYMBOL, SectionBlocks, Subsections};
 use super::x86_64::X86_64;
-use crate::base::{Error, Place, Result};
+use crate::base::{Error, Result};
 use crate::graph::symbol::LinkageScope;
 use crate::graph::{
     Architecture, BlockId, Edge, LinkGraph, Linkage, Scope, SectionRole, Symbol, SymbolFlags, SymbolId,
@@ -15,6 +15,9 @@ use crate::graph::{
 };
 use object::LittleEndian as LE;
 use object::macho;
+
+/// The outcome of looking at one relocation. Errors are boxed, so that what succeeds stays in registers.
+pub(crate) type Decoded<T> = Result<T, Box<Error>>;
 
 /// A relocation, unpacked.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +68,7 @@ pub(crate) fn decode<'data>(
         Architecture::X86_64 => decoder.run::<X86_64>(table),
         Architecture::Aarch64 => decoder.run::<Aarch64>(table),
     }
+    .map_err(|error| *error)
 }
 
 /// Appends edges for the pointers of section `index`, whose symbols the indirect symbol table names.
@@ -106,7 +110,7 @@ pub(crate) fn decode_pointers<'data>(
 #[derive(Debug)]
 pub(crate) struct Decoder<'a, 'data> {
     pub(super) object: &'a MachObject<'data>,
-    index: u32,
+    pub(super) index: u32,
     pub(super) graph: &'a mut LinkGraph<'data>,
     pub(super) subsections: &'a mut Subsections,
     content: &'data [u8],
@@ -116,6 +120,8 @@ pub(crate) struct Decoder<'a, 'data> {
     descriptors: bool,
     /// Whether it holds distances of functions from the image's start.
     offsets: bool,
+    /// The block that was found last: where relocations refer to places, they do so in order, as a rule.
+    last_found: u32,
 }
 
 impl<'a, 'data> Decoder<'a, 'data> {
@@ -135,10 +141,10 @@ impl<'a, 'data> Decoder<'a, 'data> {
             false => object.section_bytes(index)?,
         };
         let base = section.addr.get(LE);
-        Ok(Self { object, index, graph, subsections, content, base, descriptors, offsets })
+        Ok(Self { object, index, graph, subsections, content, base, descriptors, offsets, last_found: 0 })
     }
 
-    fn run<R: Relocations>(&mut self, table: &[macho::Relocation<LE>]) -> Result<()> {
+    fn run<R: Relocations>(&mut self, table: &[macho::Relocation<LE>]) -> Decoded<()> {
         let mut relocations = table.iter();
         while let Some(&relocation) = relocations.next() {
             let fields = Fields::new(relocation);
@@ -183,7 +189,8 @@ impl<'a, 'data> Decoder<'a, 'data> {
         }
     }
 
-    fn pointer<R: Relocations>(&mut self, fields: Fields) -> Result<Edge> {
+    #[inline]
+    fn pointer<R: Relocations>(&mut self, fields: Fields) -> Decoded<Edge> {
         let kinds = self.object.machine.kinds;
         let kind = match (fields.length, R::ABSOLUTE32) {
             _ if fields.pc_relative => return Err(self.bad_form(fields)),
@@ -204,8 +211,8 @@ impl<'a, 'data> Decoder<'a, 'data> {
     }
 
     /// The symbol that a relocation refers to.
-    #[inline]
-    pub(crate) fn symbol(&self, fields: Fields) -> Result<SymbolId> {
+    #[inline(always)]
+    pub(crate) fn symbol(&self, fields: Fields) -> Decoded<SymbolId> {
         match self.object.symbols.get(fields.symbol as usize) {
             Some(entry) if !entry.n_type.is_stab() => Ok(SymbolId(fields.symbol)),
             _ => Err(self.no_symbol(fields)),
@@ -213,7 +220,7 @@ impl<'a, 'data> Decoder<'a, 'data> {
     }
 
     /// A symbol near an address in the section that a relocation refers to, and the address's distance from it.
-    pub(crate) fn place(&mut self, fields: Fields, address: u64) -> Result<(SymbolId, i64)> {
+    pub(crate) fn place(&mut self, fields: Fields, address: u64) -> Decoded<(SymbolId, i64)> {
         let number = fields.symbol;
         let index = number.checked_sub(1).filter(|&index| (index as usize) < self.object.sections.len());
         let Some(index) = index else { return Err(self.no_section(fields)) };
@@ -254,23 +261,34 @@ impl<'a, 'data> Decoder<'a, 'data> {
     }
 
     /// The block of section `index` that holds an address of the object; the last one holds the address of its end, too.
-    pub(crate) fn block_at(&self, index: u32, address: u64) -> Option<BlockId> {
+    pub(crate) fn block_at(&mut self, index: u32, address: u64) -> Option<BlockId> {
         let SectionBlocks { first, count, .. } = self.subsections.blocks[index as usize];
         let blocks = self.graph.blocks.get(first as usize..(first + count) as usize)?;
-        let after = blocks.partition_point(|block| block.address.0 <= address);
-        let position = after.checked_sub(1)?;
-        let block = &blocks[position];
-        (address - block.address.0 <= block.size).then_some(BlockId(first + position as u32))
+        let holds = |position: u32| {
+            let block = blocks.get(position as usize);
+            block.is_some_and(|block| address.wrapping_sub(block.address.0) < block.size)
+        };
+        let last = self.last_found.wrapping_sub(first);
+        let near = [last, last.wrapping_sub(1), last.wrapping_add(1)].into_iter().find(|&near| holds(near));
+        let position = match near {
+            Some(position) => position,
+            None => {
+                let after = blocks.partition_point(|block| block.address.0 <= address);
+                let position = after.checked_sub(1)?;
+                let block = &blocks[position];
+                if address - block.address.0 > block.size {
+                    return None;
+                }
+                position as u32
+            }
+        };
+        self.last_found = first + position;
+        Some(BlockId(self.last_found))
     }
 
     /// The block that the field at an offset of the section is in.
-    pub(crate) fn own_block(&self, offset: u32) -> Option<BlockId> {
+    pub(crate) fn own_block(&mut self, offset: u32) -> Option<BlockId> {
         self.block_at(self.index, self.address(offset))
-    }
-
-    /// The section whose relocations these are.
-    pub(crate) fn index(&self) -> u32 {
-        self.index
     }
 
     /// The address, in the object, of an offset in the section.
@@ -279,15 +297,15 @@ impl<'a, 'data> Decoder<'a, 'data> {
     }
 
     /// The four bytes of the field.
-    #[inline]
-    pub(crate) fn word(&self, fields: Fields) -> Result<u32> {
+    #[inline(always)]
+    pub(crate) fn word(&self, fields: Fields) -> Decoded<u32> {
         let field = self.content.get(fields.offset as usize..).and_then(|bytes| bytes.first_chunk());
         field.map(|bytes| u32::from_le_bytes(*bytes)).ok_or_else(|| self.past_end(fields))
     }
 
     /// The signed number in a field of four or eight bytes.
     #[inline]
-    pub(crate) fn number(&self, fields: Fields) -> Result<i64> {
+    pub(crate) fn number(&self, fields: Fields) -> Decoded<i64> {
         if fields.length == 2 {
             return self.word(fields).map(|word| i64::from(word.cast_signed()));
         }
@@ -295,8 +313,8 @@ impl<'a, 'data> Decoder<'a, 'data> {
         field.map(|bytes| i64::from_le_bytes(*bytes)).ok_or_else(|| self.past_end(fields))
     }
 
-    #[inline]
-    pub(crate) fn check_form(&self, fields: Fields, pc_relative: bool, length: u8) -> Result<()> {
+    #[inline(always)]
+    pub(crate) fn check_form(&self, fields: Fields, pc_relative: bool, length: u8) -> Decoded<()> {
         if (fields.pc_relative, fields.length) == (pc_relative, length) {
             return Ok(());
         }
@@ -311,121 +329,4 @@ const OFFSET_IN_DESCRIPTOR: u32 = 16;
 
 fn takes_addend<R: Relocations>(fields: Fields) -> bool {
     fields.number != R::UNSIGNED && fields.number != R::SUBTRACTOR && Some(fields.number) != R::ADDEND
-}
-
-/// What can be wrong.
-impl Decoder<'_, '_> {
-    fn at(&self, fields: Fields) -> Place {
-        let section = self.object.section_display(self.index);
-        self.object.file().in_section(section).at(u64::from(fields.offset))
-    }
-
-    #[cold]
-    fn past_end(&self, fields: Fields) -> Error {
-        if fields.offset & macho::R_SCATTERED != 0 {
-            return Error::unsupported(
-                self.at(Fields { offset: fields.offset & !macho::R_SCATTERED, ..fields }),
-                "a scattered relocation",
-                "only 32-bit objects have these: compile for x86_64 or arm64",
-            );
-        }
-        Error::malformed(
-            self.at(fields),
-            format!("{} relocation reaches past the end of its section", self.type_name(fields)),
-        )
-    }
-
-    #[cold]
-    pub(crate) fn unknown_type(&self, fields: Fields) -> Error {
-        Error::unsupported(
-            self.at(fields),
-            format!("unknown relocation type {}", fields.number),
-            "its meaning for relocatable objects is in no document that is public",
-        )
-    }
-
-    #[cold]
-    pub(crate) fn bad_form(&self, fields: Fields) -> Error {
-        let relative = if fields.pc_relative { "pc-relative" } else { "not pc-relative" };
-        let what = format!(
-            "{} relocation of {} bytes, {relative}, which has no meaning",
-            self.type_name(fields),
-            1 << fields.length
-        );
-        Error::malformed(self.at(fields), what)
-    }
-
-    #[cold]
-    fn no_symbol(&self, fields: Fields) -> Error {
-        let count = self.object.symbols.len();
-        let what = if (fields.symbol as usize) < count {
-            format!("relocation refers to symbol {}, which is a debugging entry", fields.symbol)
-        } else {
-            format!("relocation refers to symbol {}, past the {count} symbols", fields.symbol)
-        };
-        Error::malformed(self.at(fields), what)
-    }
-
-    #[cold]
-    fn no_section(&self, fields: Fields) -> Error {
-        let count = self.object.sections.len();
-        Error::malformed(
-            self.at(fields),
-            format!("relocation refers to section {} of {count}", fields.symbol),
-        )
-    }
-
-    #[cold]
-    fn outside_of(&self, fields: Fields, section: u32, address: u64) -> Error {
-        let what = format!(
-            "{} relocation refers to {address:#x}, which is not in {}",
-            self.type_name(fields),
-            self.object.section_display(section)
-        );
-        Error::malformed(self.at(fields), what)
-    }
-
-    #[cold]
-    pub(crate) fn needs_symbol(&self, fields: Fields) -> Error {
-        let what = format!("{} relocation without a symbol", self.type_name(fields));
-        Error::malformed(self.at(fields), what)
-    }
-
-    #[cold]
-    pub(crate) fn unpaired(&self, fields: Fields) -> Error {
-        let what = format!("{} relocation without the one that must follow it", self.type_name(fields));
-        Error::malformed(self.at(fields), what)
-    }
-
-    #[cold]
-    pub(crate) fn wrong_instruction(&self, fields: Fields, word: u32) -> Error {
-        let what = format!(
-            "{} relocation of the instruction {word:#010x}, which has no such field, or one that is not zero",
-            self.type_name(fields)
-        );
-        Error::malformed(self.at(fields), what)
-    }
-
-    #[cold]
-    pub(crate) fn signed_pointer(&self, fields: Fields) -> Error {
-        Error::unsupported(
-            self.at(fields),
-            "a pointer that is to be signed (ARM64_RELOC_AUTHENTICATED_POINTER)",
-            "compile with -arch arm64, without pointer authentication",
-        )
-    }
-
-    #[cold]
-    pub(crate) fn bad_difference(&self, fields: Fields, what: &str) -> Error {
-        Error::unsupported(
-            self.at(fields),
-            format!("difference of {what}"),
-            "one of the two must be in the function or variable that holds the difference",
-        )
-    }
-
-    fn type_name(&self, fields: Fields) -> String {
-        let name = self.object.machine.relocation_names.get(fields.number as usize);
-        name.map_or_else(|| format!("type {}", fields.number), |name| (*name).to_owned())
-    }
 }

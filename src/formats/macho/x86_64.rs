@@ -6,9 +6,8 @@
 //! that the object itself has, from the end of the instruction.
 
 use super::machine::{Kinds, Machine, Relocations};
-use super::relocations::{Decoder, Fields};
+use super::relocations::{Decoded, Decoder, Fields};
 use crate::arch::x86_64::kinds::*;
-use crate::base::Result;
 use crate::graph::{Architecture, Edge, EdgeKind};
 use object::macho;
 
@@ -50,8 +49,8 @@ impl Relocations for X86_64 {
     const ADDEND: Option<u8> = None;
     const ABSOLUTE32: Option<EdgeKind> = Some(ABS32);
 
-    #[inline]
-    fn edge(decoder: &mut Decoder<'_, '_>, fields: Fields, _addend: Option<i64>) -> Result<Edge> {
+    #[inline(always)]
+    fn edge(decoder: &mut Decoder<'_, '_>, fields: Fields, _addend: Option<i64>) -> Decoded<Edge> {
         // A load of the address of a descriptor of a thread-local variable is one of a GOT entry that holds it.
         let (kind, after, symbol_only) = match macho::RelocationType(fields.number) {
             macho::X86_64_RELOC_SIGNED => (PC32, 0, false),
