@@ -67,7 +67,7 @@ fn every_function_is_described_as_by_lld() {
         for flags in
             [&["-O0"][..], &["-O2"], &["-O2", "-fomit-frame-pointer"], &["-O1", "-fomit-frame-pointer"]]
         {
-            let dir = build(arch, flags);
+            let dir = build(arch, flags, SOURCE);
             let ours = ours(&std::fs::read(dir.join("a.o")).unwrap());
             let theirs = theirs(&std::fs::read(dir.join("a.dylib")).unwrap());
             assert!(ours.len() > 180, "{arch:?} {flags:?}: {}", ours.len());
@@ -78,10 +78,10 @@ fn every_function_is_described_as_by_lld() {
     }
 }
 
-fn build(arch: Arch, flags: &[&str]) -> std::path::PathBuf {
+fn build(arch: Arch, flags: &[&str], source: &str) -> std::path::PathBuf {
     let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("unwind_info");
-    let built = cache::filled(&root, "a", &(arch, flags, SOURCE), |dir| {
-        std::fs::write(dir.join("a.cpp"), SOURCE).map_err(|error| error.to_string())?;
+    let built = cache::filled(&root, "a", &(arch, flags, source), |dir| {
+        std::fs::write(dir.join("a.cpp"), source).map_err(|error| error.to_string())?;
         let mut compiler = darwin(arch, Path::new("a.cpp"));
         compiler.current_dir(dir).args(flags).args(["-c", "a.cpp", "-o", "a.o"]);
         run(&mut compiler, b"")?.success()?;
@@ -135,18 +135,90 @@ fn said(
 
 /// What the table in memory says.
 fn ours(object: &[u8]) -> Functions {
+    let mut reading = Reading::default();
+    link_with(&mut reading, object);
+    reading.0
+}
+
+fn link_with(plugin: &mut dyn Plugin, object: &[u8]) {
     let mut batch = Batch::new();
     batch.add_object("a.o", object).unwrap();
-    let mut reading = Reading::default();
     let mut context = LinkContext {
         manager: &PretendedMemory::default(),
         resolver: &Anything,
         actions: None,
-        plugins: &mut [&mut reading],
+        plugins: &mut [plugin],
     };
     let options = LinkOptions { unwind_info: true, ..LinkOptions::default() };
     link(batch, &mut context, &options).unwrap();
-    reading.0
+}
+
+/// Of two functions with language-specific data, nothing refers to the second.
+const HALF_DEAD: &str = r#"
+    extern "C" int __gxx_personality_v0(...) { return 0; }
+    extern "C" void may_throw(int);
+    extern "C" int live() {
+        try { may_throw(1); } catch (int number) { return number; }
+        return 0;
+    }
+    extern "C" __attribute__((visibility("hidden"))) int dead() {
+        try { may_throw(2); } catch (long number) { return 5; }
+        return 0;
+    }
+"#;
+
+#[test]
+fn what_describes_dropped_functions_is_dropped() {
+    for arch in Arch::ALL {
+        let dir = build(arch, &["-O2", "-femit-dwarf-unwind=no-compact-unwind"], HALF_DEAD);
+        let mut counting = Counting::default();
+        link_with(&mut counting, &std::fs::read(dir.join("a.o")).unwrap());
+        let Counting { lsdas, fdes, table } = counting;
+        assert_eq!(
+            (lsdas, fdes),
+            (1, 2),
+            "{arch:?}: the LSDA of one, FDEs of it and the personality function"
+        );
+        assert!(table.contains_key("_live") && !table.contains_key("_dead"), "{arch:?}: {table:?}");
+    }
+}
+
+/// What is live of a graph.
+#[derive(Default)]
+struct Counting {
+    lsdas: usize,
+    fdes: usize,
+    table: Functions,
+}
+
+impl Plugin for Counting {
+    fn post_fixup(&mut self, image: &LinkView<'_, '_>) -> Result<()> {
+        let graph = &image.graphs()[0];
+        for (id, block) in graph.blocks().filter(|(id, _)| image.is_live(0, *id)) {
+            let name = graph.section(block.section()).display_name();
+            self.lsdas += usize::from(name.ends_with("__gcc_except_tab"));
+            if name == ".eh_frame" {
+                let range = image.block_range(0, id).unwrap();
+                let bytes = &image.bytes_at(range.start).unwrap()[..range.size() as usize];
+                self.fdes += fdes(bytes, range.start.0);
+            }
+        }
+        let mut reading = Reading::default();
+        reading.post_fixup(image)?;
+        self.table = reading.0;
+        Ok(())
+    }
+}
+
+fn fdes(bytes: &[u8], address: u64) -> usize {
+    let section = gimli::EhFrame::new(bytes, gimli::LittleEndian);
+    let bases = gimli::BaseAddresses::default().set_eh_frame(address);
+    let mut entries = gimli::UnwindSection::entries(&section, &bases);
+    let mut count = 0;
+    while let Some(entry) = entries.next().unwrap() {
+        count += usize::from(matches!(entry, gimli::CieOrFde::Fde(_)));
+    }
+    count
 }
 
 struct Anything;
@@ -179,7 +251,8 @@ impl Plugin for Reading {
                 graph.section(graph.block(block).section()).display_name().ends_with("__text")
             });
             let name = String::from_utf8_lossy(graph.symbol_name(id)).into_owned();
-            if symbol.kind() == SymbolKind::Defined && in_text && name.starts_with('_') {
+            let live = symbol.place().is_some_and(|(block, _)| image.is_live(0, block));
+            if live && symbol.kind() == SymbolKind::Defined && in_text && name.starts_with('_') {
                 let address = distance(image.symbol_address(0, id).unwrap());
                 let lsda = |lsda| *bytes_at(lsda).first_chunk().unwrap();
                 if let Some(said) = said(info, address, is_personality, lsda) {

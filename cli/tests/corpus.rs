@@ -1,12 +1,13 @@
 //! Real programs, compiled from the C sources that crates carry, linked in memory and run: output, errors and status are
-//! those of the native build.
+//! those of the native build. Some are compiled for Darwin, too, with the tests' own headers.
 
 use jitlink_test_support::arch::{self, Arch};
 use jitlink_test_support::process::{Outcome, run, show};
-use jitlink_test_support::toolchain::{Compiler, llvm};
+use jitlink_test_support::toolchain::{Compiler, darwin, llvm};
 use jitlink_test_support::{cache, corpus, full, tests_dir};
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// A program: where its sources are and how it is run.
 struct Program {
@@ -22,6 +23,16 @@ struct Program {
     runs: &'static [&'static [&'static str]],
     /// Sets of flags, from [`MATRIX`], that every test run uses.
     always: &'static [usize],
+    /// Whether the tests' own headers for Darwin do for it.
+    darwin: bool,
+}
+
+/// How the objects are compiled that are linked in memory.
+#[derive(Clone, Copy, Debug, Hash)]
+struct Variant {
+    flags: &'static [&'static str],
+    /// For Darwin; the native build is this system's all the same.
+    darwin: bool,
 }
 
 /// Compilers and flags that every program is built with.
@@ -36,6 +47,12 @@ const MATRIX: &[(Compiler, &[&str])] = &[
     (Compiler::Clang, &["-O2", "-mcmodel=tiny"]),
 ];
 
+/// Flags with which programs are compiled for Darwin.
+const DARWIN: &[&[&str]] = &[&["-O0"], &["-O2"]];
+
+/// The directory of objects for Darwin, beside the native program.
+const MACH_O: &str = "macho";
+
 /// The one of them that is for AArch64 alone, and for programs of less than 1 MiB.
 const TINY: usize = 7;
 
@@ -49,6 +66,7 @@ const PROGRAMS: &[Program] = &[
         driver: "driver.c",
         runs: &[&["script.sql"]],
         always: &[0, 2],
+        darwin: false,
     },
     Program {
         name: "lua",
@@ -59,6 +77,7 @@ const PROGRAMS: &[Program] = &[
         driver: "driver.c",
         runs: &[&["strings.lua"], &["coroutines.lua"], &["collector.lua", "one", "two"]],
         always: &[0, 4, 5, 6],
+        darwin: true,
     },
     Program {
         name: "zlib",
@@ -69,6 +88,7 @@ const PROGRAMS: &[Program] = &[
         driver: "driver.c",
         runs: &[&[]],
         always: &[0, 1, 2, 3, 4, 5, 6, TINY],
+        darwin: true,
     },
     Program {
         name: "zstd",
@@ -79,6 +99,7 @@ const PROGRAMS: &[Program] = &[
         driver: "driver.c",
         runs: &[&[]],
         always: &[0],
+        darwin: true,
     },
 ];
 
@@ -94,27 +115,36 @@ fn trials(program: &'static Program) -> Vec<Trial> {
     let trial = |index: usize| {
         let (compiler, flags) = MATRIX[index];
         let title = format!("{} {} {}", program.name, compiler.name(), flags.join(" "));
-        Trial::test(title, move || check(program, compiler, flags).map_err(Failed::from))
+        let variant = Variant { flags, darwin: false };
+        Trial::test(title, move || check(program, compiler, variant).map_err(Failed::from))
     };
-    (0..MATRIX.len()).filter(wanted).map(trial).collect()
+    let for_darwin = |flags: &'static [&'static str]| {
+        let title = format!("{} for Darwin {}", program.name, flags.join(" "));
+        let variant = Variant { flags, darwin: true };
+        Trial::test(title, move || check(program, Compiler::Clang, variant).map_err(Failed::from))
+    };
+    let darwin = DARWIN.iter().copied().filter(|_| program.darwin).map(for_darwin);
+    (0..MATRIX.len()).filter(wanted).map(trial).chain(darwin).collect()
 }
 
-fn check(program: &Program, compiler: Compiler, flags: &[&str]) -> Result<(), String> {
+fn check(program: &Program, compiler: Compiler, variant: Variant) -> Result<(), String> {
     let sources = sources(program)?;
     let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("corpus");
     let driver = std::fs::read(own(program, program.driver)).map_err(|error| error.to_string())?;
-    let key = (&sources, driver, compiler.name(), flags, program.defines);
-    let dir = cache::filled(&root, program.name, &key, |dir| build(program, compiler, flags, &sources, dir))?;
-    program.runs.iter().try_for_each(|words| compare(program, words, &dir))
+    let key = (&sources, driver, compiler.name(), variant, program.defines);
+    let dir =
+        cache::filled(&root, program.name, &key, |dir| build(program, compiler, variant, &sources, dir))?;
+    program.runs.iter().try_for_each(|words| compare(program, variant, words, &dir))
 }
 
 /// Runs the program in `dir` both ways.
-fn compare(program: &Program, words: &[&str], dir: &Path) -> Result<(), String> {
+fn compare(program: &Program, variant: Variant, words: &[&str], dir: &Path) -> Result<(), String> {
     let args: Vec<PathBuf> = words.iter().map(|word| argument(program, word)).collect();
     let native = Arch::under_test().command(dir.join("native"));
     let native = run({ native }.current_dir(dir).args(&args), b"")?;
     let mut command = arch::jitlink(env!("CARGO_BIN_EXE_jitlink"));
-    command.current_dir(dir).args(objects(dir)?).args(["-search-sys-lib", "-lm", "--"]).args(&args);
+    let objects = objects(&if variant.darwin { dir.join(MACH_O) } else { dir.to_owned() })?;
+    command.current_dir(dir).args(objects).args(["-search-sys-lib", "-lm", "--"]).args(&args);
     let ours = run(&mut command, b"")?;
     if native.stdout.len() < 100 {
         return Err(format!("the native build says too little:\n{native}"));
@@ -160,22 +190,20 @@ fn sources(program: &Program) -> Result<Vec<PathBuf>, String> {
 fn build(
     program: &Program,
     compiler: Compiler,
-    flags: &[&str],
+    variant: Variant,
     sources: &[PathBuf],
     dir: &Path,
 ) -> Result<(), String> {
-    let home = corpus::crate_dir(program.krate)?;
+    let flags = variant.flags;
     for source in sources {
-        let mut command = compiler.c(Arch::under_test());
-        command
-            .arg("-c")
-            .arg(source)
-            .arg("-o")
-            .arg(dir.join(source.with_extension("o").file_name().unwrap_or_default()));
-        command.args(flags).args(["-w", "-pthread"]);
-        command.args(program.includes.iter().map(|below| format!("-I{}", home.join(below).display())));
-        command.args(program.defines.iter().map(|name| format!("-D{name}")));
-        run(&mut command, b"")?.success().map_err(|what| format!("{}\n{what}", show(&command)))?;
+        compile(program, compiler.c(Arch::under_test()), variant, source, dir)?;
+    }
+    if variant.darwin {
+        let objects = dir.join(MACH_O);
+        std::fs::create_dir_all(&objects).map_err(|error| error.to_string())?;
+        for source in sources {
+            compile(program, darwin(Arch::under_test(), source), variant, source, &objects)?;
+        }
     }
     let mut link = compiler.c(Arch::under_test());
     link.arg("-o").arg(dir.join("native")).args(objects(dir)?).args(["-lm", "-pthread"]);
@@ -186,6 +214,27 @@ fn build(
         link.arg(format!("--ld-path={}", llvm("ld.lld").display()));
     }
     run(&mut link, b"")?.success().map_err(|what| format!("{}\n{what}", show(&link)))?;
+    Ok(())
+}
+
+fn compile(
+    program: &Program,
+    mut command: Command,
+    variant: Variant,
+    source: &Path,
+    dir: &Path,
+) -> Result<(), String> {
+    let home = corpus::crate_dir(program.krate)?;
+    let object = dir.join(source.with_extension("o").file_name().unwrap_or_default());
+    command.arg("-c").arg(source).arg("-o").arg(object);
+    command.args(variant.flags).args(["-w", "-pthread"]);
+    if variant.darwin {
+        // As it always is on Darwin.
+        command.arg("-fsigned-char");
+    }
+    command.args(program.includes.iter().map(|below| format!("-I{}", home.join(below).display())));
+    command.args(program.defines.iter().map(|name| format!("-D{name}")));
+    run(&mut command, b"")?.success().map_err(|what| format!("{}\n{what}", show(&command)))?;
     Ok(())
 }
 

@@ -7,8 +7,11 @@ int *__error(void);
 #define ENOENT 2
 #define EINTR 4
 #define EBADF 9
+#define EDEADLK 11
 #define ENOMEM 12
 #define EEXIST 17
 #define EINVAL 22
+#define EAGAIN 35
+#define EWOULDBLOCK EAGAIN
 #define EDOM 33
 #define ERANGE 34

@@ -9,7 +9,7 @@
 use super::super::darwin::variadic::{Direction, without_long_double};
 use super::super::darwin::{self, SavedMask, files, restore_mask, save_mask};
 use std::arch::naked_asm;
-use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 
 /// Functions of the host that take arguments otherwise than Darwin's, sorted.
 pub(in crate::runtime) const DARWIN_REFUSED: &[&str] = &[

@@ -40,12 +40,23 @@ NOINLINE int saves_registers(int what, int a, int b, int c, int d, int e, int f)
     return a + b + c + d + e + f + g + h + i + j + k + l;
 }
 
-// Frames too large for the short forms.
+NOINLINE void touch(char *buffer, int size) { buffer[0] = buffer[size - 1] = (char)(1 + sink); }
+
+// Frames too large for the short forms, without and with registers to save.
+NOINLINE int larger_frame(int what) {
+    char buffer[10000];
+    touch(buffer, 10000);
+    saves_registers(what, 1, 2, 3, 4, 5, 6);
+    return buffer[0] + buffer[9999];
+}
+
 NOINLINE int large_frame(int what) {
-    volatile char buffer[10000];
-    buffer[0] = buffer[9999] = 1;
-    int result = saves_registers(what, 1, 2, 3, 4, 5, 6);
-    return result + buffer[0] + buffer[9999];
+    int a = sink + 1, b = sink + 2, c = sink + 3;
+    char buffer[20000];
+    touch(buffer, 20000);
+    int result = larger_frame(what);
+    touch(buffer, a + b);
+    return result + a * b + c + buffer[0];
 }
 
 NOINLINE int variable_frame(int what, int size) {
