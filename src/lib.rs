@@ -13,6 +13,7 @@
 //! | [`runtime`] | what happens in the executing process: unwinder, indirect functions, initialisers, exit |
 //! | [`host`] | all of it for this process: [`HostLinker`](host::HostLinker) links, [`run_main`](host::run_main) runs |
 //! | [`session`] | code that comes and goes: dylibs, lookup, linking on demand, removal; [`Jit`](session::Jit) is the short way |
+//! | [`lazy`] | names that lead elsewhere: redirected at any time, or linked when first called |
 
 pub mod alloc;
 pub mod arch;
@@ -21,6 +22,7 @@ mod formats;
 pub mod graph;
 pub mod host;
 pub mod inputs;
+pub mod lazy;
 pub mod link;
 pub mod passes;
 pub mod runtime;

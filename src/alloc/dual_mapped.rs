@@ -12,15 +12,16 @@ use super::lifecycle::{Backing, InFlight, WorkingSlice};
 use super::region::Ranges;
 use super::space::HugePages;
 use super::stripe::Stripe;
+use super::traits::code_is_final;
 use super::{InFlightAllocation, LayoutRequest, MemoryManager, Placement, SegmentPlacement};
-use crate::base::Result;
+use crate::base::{ExecutorAddr, Result};
 use crate::sys::fork::process_identity;
 use crate::sys::place::{self, Aligned};
 use crate::sys::reserve::{Protection, Reservation};
 use crate::sys::shared::SharedMemory;
 use crate::sys::{icache, page};
 use std::ops::Range;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 const MIB: u64 = 1 << 20;
@@ -351,6 +352,23 @@ impl Backing for DualBacking {
             batch.region.reservation.protect(&batch.ranges[Kind::Relro as usize], Protection::READ)?;
         }
         self.strict.seal_relro()
+    }
+
+    fn patch_code(&self, address: ExecutorAddr, bytes: [u8; 8]) -> Result<()> {
+        let whole = address.0..address.0.wrapping_add(8);
+        let batch = self.dual.as_ref().filter(|batch| {
+            let code = &batch.ranges[Kind::Code as usize];
+            code.start <= whole.start && whole.start < whole.end && whole.end <= code.end
+        });
+        let Some(batch) = batch.filter(|_| address.0.is_multiple_of(8)) else {
+            return Err(code_is_final(address));
+        };
+        let writable = batch.region.writable(Kind::Code, address.0) as *mut u64;
+        // SAFETY: eight aligned bytes of the writable view of code that this allocation owns; nobody else writes them
+        // otherwise than here.
+        unsafe { AtomicU64::from_ptr(writable) }.store(u64::from_ne_bytes(bytes), Ordering::Release);
+        icache::flush(whole);
+        Ok(())
     }
 
     fn release_finalize(&mut self) -> Result<()> {

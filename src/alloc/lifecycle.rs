@@ -6,8 +6,9 @@
 #![allow(unsafe_code)]
 
 use super::actions::{self, UndoList};
+use super::traits::code_is_final;
 use super::{FinalizeRequest, FinalizedAllocation, InFlightAllocation, SegmentPlacement};
-use crate::base::Result;
+use crate::base::{ExecutorAddr, Result};
 use std::ptr::NonNull;
 
 /// The memory of one allocation. Dropping it releases it.
@@ -20,6 +21,12 @@ pub(super) trait Backing: Send + Sync + 'static {
 
     /// Frees what has finalize lifetime.
     fn release_finalize(&mut self) -> Result<()>;
+
+    /// Stores eight bytes of published code at once.
+    fn patch_code(&self, address: ExecutorAddr, bytes: [u8; 8]) -> Result<()> {
+        let _ = bytes;
+        Err(code_is_final(address))
+    }
 
     /// Frees everything; nothing is left to do when called again.
     fn release(&mut self) -> Result<()>;
@@ -109,6 +116,10 @@ struct Finalized<B: Backing> {
 impl<B: Backing> FinalizedAllocation for Finalized<B> {
     fn segments(&self) -> &[SegmentPlacement] {
         &self.segments
+    }
+
+    fn patch_code(&self, address: ExecutorAddr, bytes: [u8; 8]) -> Result<()> {
+        self.backing.patch_code(address, bytes)
     }
 
     fn deallocate(mut self: Box<Self>) -> Result<()> {

@@ -1,6 +1,6 @@
 //! What a link asks of memory.
 
-use crate::base::{Action, ActionPair, AddrRange, ExecutorAddr, Result};
+use crate::base::{Action, ActionPair, AddrRange, Error, ExecutorAddr, Result};
 use crate::graph::{Lifetime, Permissions};
 
 /// Where a segment must lie.
@@ -115,6 +115,14 @@ pub struct FinalizeRequest {
     pub actions: Vec<ActionPair>,
 }
 
+/// The error for code that would have to be written.
+pub(super) fn code_is_final(address: ExecutorAddr) -> Error {
+    let what = format!(
+        "the code at {address:#x} cannot be changed: its memory is never written once it is executable"
+    );
+    Error::invalid(what, Some("use dual-mapped memory (DualMappedManager), or stubs with a pointer"))
+}
+
 /// Hands out memory for linked code.
 pub trait MemoryManager: Send + Sync {
     /// Size of a page in the executing process, in bytes: a power of two.
@@ -177,6 +185,18 @@ pub trait InFlightAllocation: Send {
 pub trait FinalizedAllocation: Send + Sync {
     /// Where the segments lie, in the order of the request. Those of [`Lifetime::Finalize`] are gone.
     fn segments(&self) -> &[SegmentPlacement];
+
+    /// Stores eight bytes of code at once, while other threads may execute them: `address` is that of code of this
+    /// allocation, and a multiple of eight. Whoever calls this vouches that the old and the new instructions can be
+    /// exchanged so on this architecture.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`](crate::base::Error::Invalid) where code is not written once it can be executed, which is
+    /// everywhere but in dual-mapped memory.
+    fn patch_code(&self, address: ExecutorAddr, bytes: [u8; 8]) -> Result<()> {
+        let _ = bytes;
+        Err(code_is_final(address))
+    }
 
     /// Runs the deallocate actions in reverse order and frees the memory.
     ///

@@ -155,6 +155,17 @@ pub struct PltEntry {
     pub landing_pad: bool,
 }
 
+/// Where a reentry trampoline stands, and what it does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Trampoline {
+    /// Its own address.
+    pub address: u64,
+    /// The address of the slot that holds the address of the code that it enters.
+    pub slot: u64,
+    /// What that code learns of it: a number below 2^31.
+    pub index: u32,
+}
+
 /// How a branch gets to a target out of its reach.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Detour {
@@ -216,6 +227,9 @@ struct ArchFacts {
     pointer_size: usize,
     plt_entry_size: usize,
     write_plt_entry: fn(&mut [u8], PltEntry) -> Result<()>,
+    trampoline_size: usize,
+    write_trampoline: fn(&mut [u8], Trampoline) -> Option<()>,
+    patchable_jump: fn(u64, u64) -> Option<[u8; PATCHABLE_ENTRY_SIZE]>,
     implicit_addend: fn(EdgeKind, &[u8]) -> Option<i64>,
     fragment_frame: (&'static [u8], &'static [u8]),
     detours: Option<&'static DetourFacts>,
@@ -293,6 +307,32 @@ pub fn can_relax(
 /// The slot is out of reach, or `bytes` is not [`plt_entry_size`] bytes long.
 pub fn write_plt_entry(architecture: Architecture, bytes: &mut [u8], entry: PltEntry) -> Result<()> {
     (facts(architecture).write_plt_entry)(bytes, entry)
+}
+
+/// Size of a reentry trampoline in bytes, and its alignment.
+#[must_use]
+pub fn trampoline_size(architecture: Architecture) -> usize {
+    facts(architecture).trampoline_size
+}
+
+/// Writes the code of a reentry trampoline; none where its slot is out of reach or `bytes` is not [`trampoline_size`]
+/// bytes long.
+#[must_use]
+pub fn write_trampoline(architecture: Architecture, bytes: &mut [u8], trampoline: Trampoline) -> Option<()> {
+    (facts(architecture).write_trampoline)(bytes, trampoline)
+}
+
+/// Size of a patchable entry in bytes, and its alignment. What changes is its second half, which can be stored at once.
+pub const PATCHABLE_ENTRY_SIZE: usize = 16;
+
+/// The code of a patchable entry at an address that jumps to a target; none where the jump does not reach.
+#[must_use]
+pub fn patchable_jump(
+    architecture: Architecture,
+    address: u64,
+    target: u64,
+) -> Option<[u8; PATCHABLE_ENTRY_SIZE]> {
+    (facts(architecture).patchable_jump)(address, target)
 }
 
 /// The addend that stands in the field at `offset` of a block's content, for relocations that carry none; none where

@@ -34,6 +34,7 @@ pub mod ifunc;
 pub mod images;
 pub mod init;
 pub mod program;
+pub mod reentry;
 pub mod static_libc;
 pub mod thread_locals;
 pub mod unwind;

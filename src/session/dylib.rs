@@ -4,6 +4,7 @@ use super::buffer::ObjectBuffer;
 use super::facts::Facts;
 use super::flags::{ExecutorSymbol, JitSymbolFlags};
 use super::generator::{DefinitionGenerator, GeneratorSlot};
+use super::image::Image;
 use super::lookup::{LookupKind, LookupName};
 use super::materialize::{ClosureUnit, MaterializationRequest, MaterializationUnit, Materialized};
 use super::session::ExecutionSession;
@@ -12,6 +13,7 @@ use super::table::{Entry, SymbolTable};
 use super::tracker::ResourceTracker;
 use super::unit::{Existing, Material, NewUnit};
 use crate::base::Result;
+use std::any::Any;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -105,7 +107,26 @@ impl std::fmt::Debug for JitDylib {
     }
 }
 
+/// A handle of a dylib that does not keep its session alive.
+#[derive(Clone, Debug)]
+pub(crate) struct WeakDylib {
+    session: super::session::WeakSession,
+    inner: Arc<Dylib>,
+}
+
+impl WeakDylib {
+    /// The dylib, if its session still exists.
+    pub(crate) fn upgrade(&self) -> Option<JitDylib> {
+        Some(JitDylib { session: self.session.upgrade()?, inner: Arc::clone(&self.inner) })
+    }
+}
+
 impl JitDylib {
+    /// A handle that does not keep the session alive.
+    pub(crate) fn downgrade(&self) -> WeakDylib {
+        WeakDylib { session: self.session.downgrade(), inner: Arc::clone(&self.inner) }
+    }
+
     /// Its name, which no other dylib of the session has.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -327,7 +348,8 @@ impl JitDylib {
     ) -> Result<()> {
         let facts = Facts::of_objects(&objects)?;
         let name = objects.first().map_or("<no objects>".into(), |object| Arc::clone(object.name()));
-        let unit = NewUnit { name, facts, material: Material::Objects(objects), order: None, existing };
+        let unit =
+            NewUnit { name, facts, material: Material::Objects(objects), order: None, existing, image: None };
         self.session.lock().define(&self.inner, tracker, unit).map(drop)
     }
 
@@ -342,8 +364,44 @@ impl JitDylib {
         let names = symbols.iter().map(|(name, s)| (name.as_ref(), s.flags | JitSymbolFlags::ABSOLUTE));
         let facts = Facts::of_names(&name, names)?;
         let values = symbols.iter().map(|(_, symbol)| *symbol).collect();
-        let unit = NewUnit { name, facts, material: Material::Absolute(values), order: None, existing };
+        let unit =
+            NewUnit { name, facts, material: Material::Absolute(values), order: None, existing, image: None };
         self.session.lock().define(&self.inner, tracker, unit).map(drop)
+    }
+
+    /// Defines symbols in memory that `owner` keeps: it is dropped when they are removed and nothing refers to them.
+    pub(crate) fn define_owned(
+        &self,
+        tracker: Option<&ResourceTracker>,
+        unit_name: &str,
+        symbols: &[(Vec<u8>, ExecutorSymbol)],
+        owner: Arc<dyn Any + Send + Sync>,
+    ) -> Result<()> {
+        let names = symbols.iter().map(|(name, symbol)| (name.as_slice(), symbol.flags));
+        let facts = Facts::of_names(unit_name, names)?;
+        let image = Arc::new(Image::of_owner(owner, self.session.next_image()));
+        let new = NewUnit {
+            name: unit_name.into(),
+            facts,
+            material: Material::Absolute(symbols.iter().map(|(_, symbol)| *symbol).collect()),
+            order: None,
+            existing: Existing::Refuse,
+            image: Some(image),
+        };
+        let tracker = tracker.map_or(self.inner.default_tracker, |tracker| tracker.key().0);
+        self.session.lock().define(&self.inner, tracker, new).map(drop)
+    }
+
+    /// What is known of a name that the dylib itself defines.
+    pub(crate) fn flags_of(&self, name: &[u8]) -> Option<JitSymbolFlags> {
+        self.inner.table.get(super::names::hash(name), name, |entry| entry.flags)
+    }
+
+    /// Looks for what it refers to in these dylibs only, in their order; itself need not be the first.
+    pub(crate) fn set_whole_order(&self, order: &[(&JitDylib, Visibility)]) {
+        let order = order.iter().map(|(dylib, visibility)| (Arc::clone(&dylib.inner), *visibility));
+        self.session.lock().dependencies_changed();
+        self.inner.set_order(Some(order.collect()));
     }
 
     pub(super) fn define_aliases_in(
@@ -359,7 +417,8 @@ impl JitDylib {
             let unit_name: Arc<str> = format!("<alias {}>", super::names::display(name)).into();
             let facts = Facts::of_alias(&unit_name, name, target, flags)?;
             let order = order.clone();
-            units.push(NewUnit { name: unit_name, facts, material: Material::Alias, order, existing });
+            let material = Material::Alias;
+            units.push(NewUnit { name: unit_name, facts, material, order, existing, image: None });
         }
         self.session.lock().define_all(&self.inner, tracker, units)
     }

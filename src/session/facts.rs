@@ -27,6 +27,15 @@ pub(super) struct Ref {
     pub(super) weak: bool,
 }
 
+/// The names that an object defines, with what is known of them: by its symbol table alone.
+///
+/// # Errors
+/// It is malformed.
+pub fn object_symbols(object: &ObjectBuffer) -> Result<Vec<(Vec<u8>, JitSymbolFlags)>> {
+    let facts = Facts::of_objects(std::slice::from_ref(object))?;
+    Ok(facts.defs.iter().map(|def| (facts.name(def.span).to_vec(), def.flags)).collect())
+}
+
 /// Names defined and referred to.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Facts {

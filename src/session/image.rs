@@ -8,12 +8,14 @@ use crate::alloc::FinalizedAllocation;
 use crate::base::{ExecutorAddr, Result};
 use crate::runtime::program::{finalize_image, initialize_image};
 use crate::runtime::{self, InitPlan};
+use std::any::Any;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// The memory of units that were linked together. It is freed when nobody needs it any more: its units, what refers to
 /// it, and typed symbols each hold it.
-pub(super) struct Image {
+pub(crate) struct Image {
     allocation: Option<Box<dyn FinalizedAllocation>>,
     /// What it refers to: freed after it.
     needs: Vec<Arc<Image>>,
@@ -24,7 +26,21 @@ pub(super) struct Image {
     initialized: AtomicBool,
     /// Images are numbered in the order of linking.
     pub(super) sequence: u64,
+    /// What else goes when the image goes.
+    owned: Option<Arc<dyn Any + Send + Sync>>,
+    /// Who leads calls into the image, and has to know when it goes: by address and number.
+    callers: Mutex<HashMap<(usize, u32), Weak<dyn ImageCaller>>>,
 }
+
+/// Leads calls into images.
+pub(crate) trait ImageCaller: Send + Sync {
+    /// The image that entry `number` may lead into goes.
+    fn image_goes(&self, number: u32, image: ImageId);
+}
+
+/// What tells an image from all others of its session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct ImageId(u64);
 
 impl std::fmt::Debug for Image {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -49,6 +65,8 @@ impl Image {
     pub(super) fn new(parts: ImageParts) -> Self {
         let ImageParts { allocation, needs, plan, dso_handle, runs, sequence } = parts;
         Self {
+            owned: None,
+            callers: Mutex::default(),
             allocation: Some(allocation),
             needs,
             plan: Mutex::new(plan),
@@ -56,6 +74,43 @@ impl Image {
             runs: runs && !dso_handle.is_null(),
             initialized: AtomicBool::new(false),
             sequence,
+        }
+    }
+
+    /// Memory that is no link's.
+    pub(super) fn of_owner(owned: Arc<dyn Any + Send + Sync>, sequence: u64) -> Self {
+        Self {
+            allocation: None,
+            needs: Vec::new(),
+            plan: Mutex::default(),
+            dso_handle: ExecutorAddr::NULL,
+            runs: false,
+            initialized: AtomicBool::new(false),
+            sequence,
+            owned: Some(owned),
+            callers: Mutex::default(),
+        }
+    }
+
+    /// What tells it from others.
+    pub(crate) fn id(&self) -> ImageId {
+        ImageId(self.sequence)
+    }
+
+    /// Has a caller told when the image goes.
+    pub(crate) fn add_caller(&self, caller: &Arc<dyn ImageCaller>, number: u32) {
+        let key = (Arc::as_ptr(caller).addr(), number);
+        let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
+        callers.insert(key, Arc::downgrade(caller));
+    }
+
+    /// Tells those who lead calls here.
+    fn leave_callers(&mut self) {
+        let callers = std::mem::take(self.callers.get_mut().unwrap_or_else(PoisonError::into_inner));
+        for ((_, number), caller) in callers {
+            if let Some(caller) = caller.upgrade() {
+                caller.image_goes(number, self.id());
+            }
         }
     }
 
@@ -89,8 +144,10 @@ impl Image {
 impl Drop for Image {
     /// Chains of images are freed one by one: each may be the last to need the next, to any depth.
     fn drop(&mut self) {
+        self.leave_callers();
         self.finalize();
         drop(self.allocation.take());
+        drop(self.owned.take());
         let mut rest = std::mem::take(&mut self.needs);
         while let Some(image) = rest.pop() {
             if let Some(mut image) = Arc::into_inner(image) {

@@ -428,8 +428,12 @@ impl Naming {
         let mut dylibs: Vec<Arc<Dylib>> = Vec::new();
         members.iter().for_each(|member| add_once(&mut dylibs, &claims[*member].dylib));
         let mixed = dylibs.len() > 1;
-        let aliases = members.iter().any(|member| claims[*member].is_alias);
-        if !mixed && !aliases {
+        // What a claim defines itself need not be what it refers to by that name.
+        let special = |claim: &Claim| {
+            claim.is_alias || claim.order.first().is_none_or(|(first, _)| !Arc::ptr_eq(first, &claim.dylib))
+        };
+        let plain = members.iter().all(|member| !special(&claims[*member]));
+        if !mixed && plain {
             return Self { spelling, dylibs: Vec::new() };
         }
         let orders = members.iter().flat_map(|member| claims[*member].order.iter());

@@ -44,8 +44,8 @@ impl<'a, N: AsRef<[u8]> + ?Sized> From<&'a N> for LookupName<'a> {
 
 /// What a name was found to be, and the unit that defines it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Found {
-    pub(super) symbol: ExecutorSymbol,
+pub(crate) struct Found {
+    pub(crate) symbol: ExecutorSymbol,
     pub(super) unit: Key,
 }
 

@@ -37,9 +37,12 @@ mod typed;
 mod unit;
 
 pub use buffer::ObjectBuffer;
+pub(crate) use dylib::WeakDylib;
 pub use dylib::{JitDylib, Visibility};
+pub use facts::object_symbols;
 pub use flags::{ExecutorSymbol, JitSymbolFlags};
 pub use generator::{DefinitionGenerator, WantedName};
+pub(crate) use image::{Image, ImageCaller, ImageId};
 pub use jit::Jit;
 pub use lookup::{LookupKind, LookupName};
 pub use materialize::{MaterializationRequest, MaterializationUnit, Materialized};

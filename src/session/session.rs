@@ -11,7 +11,7 @@ use crate::base::{Error, Result};
 use crate::host::HostActions;
 use crate::link::{ImageActions, LinkOptions};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock, Weak};
 
 type Actions = Box<dyn ImageActions + Send + Sync>;
 type Plugins = Arc<[Arc<dyn SessionPlugin>]>;
@@ -50,6 +50,22 @@ impl std::fmt::Debug for SessionOptions {
 /// ends when the last handle, that of a dylib or tracker included, is dropped.
 #[derive(Clone)]
 pub struct ExecutionSession(Arc<Inner>);
+
+/// A handle that does not keep the session alive.
+#[derive(Clone)]
+pub(super) struct WeakSession(Weak<Inner>);
+
+impl WeakSession {
+    pub(super) fn upgrade(&self) -> Option<ExecutionSession> {
+        self.0.upgrade().map(ExecutionSession)
+    }
+}
+
+impl std::fmt::Debug for WeakSession {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("WeakSession")
+    }
+}
 
 struct Inner {
     options: SessionOptions,
@@ -166,6 +182,10 @@ impl ExecutionSession {
     /// Runs exit handlers and finalisers of all dylibs, those created last first.
     pub fn deinitialize(&self) {
         self.dylibs().iter().rev().for_each(JitDylib::deinitialize);
+    }
+
+    pub(super) fn downgrade(&self) -> WeakSession {
+        WeakSession(Arc::downgrade(&self.0))
     }
 
     pub(crate) fn manager(&self) -> &dyn MemoryManager {

@@ -74,7 +74,7 @@ impl State {
         dylib.table.reserve(new.facts.defs.len());
         self.enter(dylib, key, &new, &verdicts);
         self.sequence += 1;
-        let NewUnit { name, facts, material, order, .. } = new;
+        let NewUnit { name, facts, material, order, image, .. } = new;
         let ready = matches!(material, Material::Absolute(_));
         let unit = Unit {
             name,
@@ -86,7 +86,7 @@ impl State {
             order,
             lost,
             links: Links { epoch: u64::MAX, ..Links::default() },
-            image: None,
+            image,
             stamp: 0,
             facts: Arc::new(facts),
         };

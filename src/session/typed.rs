@@ -5,7 +5,7 @@
 //! symbol does.
 #![allow(unsafe_code)]
 
-use super::dylib::JitDylib;
+use super::dylib::{JitDylib, Order, Visibility};
 use super::image::Image;
 use super::lookup::{Found, LookupKind, LookupName};
 use super::names::display;
@@ -87,14 +87,19 @@ impl JitDylib {
     /// `T` is the type of the function, or of a pointer to the variable.
     pub unsafe fn get<T: Copy>(&self, name: impl AsRef<[u8]>) -> Result<HeldSymbol<T>> {
         check_type::<T>();
-        let (found, image) = self.find_with_image(name.as_ref())?;
+        let (found, image) = self.find_with_image(&self.inner.order(), name.as_ref())?;
         Ok(HeldSymbol { address: found.symbol.address.0 as usize, image, of_type: PhantomData })
     }
 
-    fn find_with_image(&self, name: &[u8]) -> Result<(Found, Option<Arc<Image>>)> {
+    /// Looks up one of its own symbols, with the memory it is in.
+    pub(crate) fn find_own(&self, name: &[u8]) -> Result<(Found, Option<Arc<Image>>)> {
+        self.find_with_image(&[(Arc::clone(&self.inner), Visibility::All)].into(), name)
+    }
+
+    fn find_with_image(&self, order: &Order, name: &[u8]) -> Result<(Found, Option<Arc<Image>>)> {
         loop {
             let names = [LookupName { name, weak: false }];
-            let found = self.session.find(&self.inner.order(), &names, LookupKind::Static)?;
+            let found = self.session.find(order, &names, LookupKind::Static)?;
             self.session.single(found.clone(), name)?;
             let Some(Some(found)) = found.first().copied() else { continue };
             let state = self.session.lock();
@@ -117,7 +122,7 @@ impl ResourceTracker {
     pub unsafe fn get<T: Copy>(&self, name: impl AsRef<[u8]>) -> Result<TypedSymbol<'_, T>> {
         check_type::<T>();
         let name = name.as_ref();
-        let (found, _) = self.dylib().find_with_image(name)?;
+        let (found, _) = self.dylib().find_own(name)?;
         let session = self.dylib().session();
         let owner = session.lock().units.get(found.unit).map(|unit| unit.tracker);
         if owner != Some(self.key().0) {

@@ -78,6 +78,8 @@ pub(super) struct NewUnit {
     /// Where to look for what it refers to, if not where its dylib does.
     pub(super) order: Option<Order>,
     pub(super) existing: Existing,
+    /// The memory that absolute symbols are in, if the session is to keep it.
+    pub(super) image: Option<Arc<Image>>,
 }
 
 impl NewUnit {
@@ -86,7 +88,7 @@ impl NewUnit {
         let (name, symbols): (Arc<str>, _) = (unit.name().into(), unit.symbols());
         let facts = Facts::of_names(&name, symbols.iter().map(|(name, flags)| (&**name, *flags)))?;
         let (material, existing) = (Material::User(unit), Existing::Refuse);
-        Ok(Self { name, facts, material, order: None, existing })
+        Ok(Self { name, facts, material, order: None, existing, image: None })
     }
 }
 

@@ -6,6 +6,7 @@ use jitlink_test_support::arch::Arch;
 use jitlink_test_support::cache;
 use jitlink_test_support::process::{run, show};
 use jitlink_test_support::toolchain::Compiler;
+use std::ffi::c_void;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -38,6 +39,30 @@ fn compiled_with(name: &str, text: &str, flags: &[&str]) -> PathBuf {
 pub(crate) fn object(name: &str, text: &str) -> ObjectBuffer {
     let bytes = std::fs::read(compiled(name, text).join("object.o")).expect("an object");
     ObjectBuffer::new(format!("{name}.o"), bytes)
+}
+
+/// An object compiled with flags of its own.
+pub(crate) fn object_with(name: &str, text: &str, flags: &[&str]) -> ObjectBuffer {
+    let dir = compiled_with(name, text, flags);
+    ObjectBuffer::new(format!("{name}.o"), std::fs::read(dir.join("object.o")).expect("an object"))
+}
+
+/// The return addresses that the unwinder finds on this thread's stack, innermost first.
+pub(crate) fn return_addresses() -> Vec<u64> {
+    unsafe extern "C" {
+        fn _Unwind_Backtrace(trace: extern "C" fn(*mut c_void, *mut c_void) -> i32, data: *mut c_void)
+        -> i32;
+        fn _Unwind_GetIP(context: *mut c_void) -> usize;
+    }
+    extern "C" fn note(context: *mut c_void, data: *mut c_void) -> i32 {
+        // SAFETY: the data is the vector below, and the context the unwinder's.
+        unsafe { (*data.cast::<Vec<u64>>()).push(_Unwind_GetIP(context) as u64) };
+        0
+    }
+    let mut list: Vec<u64> = Vec::new();
+    // SAFETY: the callback takes a vector of this type.
+    unsafe { _Unwind_Backtrace(note, (&raw mut list).cast()) };
+    list
 }
 
 /// A façade with these objects in its main dylib.

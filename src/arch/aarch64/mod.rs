@@ -8,6 +8,7 @@ mod insn;
 pub mod kinds;
 mod plt;
 mod recognise;
+mod redirect;
 mod relax;
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,9 @@ pub(super) static FACTS: ArchFacts = ArchFacts {
     pointer_size: 8,
     plt_entry_size: PLT_ENTRY_SIZE,
     write_plt_entry: plt::write_plt_entry,
+    trampoline_size: redirect::TRAMPOLINE_SIZE,
+    write_trampoline: redirect::write_trampoline,
+    patchable_jump: redirect::patchable_jump,
     implicit_addend: fixup::implicit_addend,
     fragment_frame: (&ENTER_FRAGMENTS, &LEAVE_FRAGMENTS),
     detours: Some(&detour::FACTS),

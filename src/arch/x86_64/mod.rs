@@ -5,6 +5,7 @@ mod errors;
 mod fixup;
 pub mod kinds;
 mod plt;
+mod redirect;
 mod relax;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,9 @@ pub(super) static FACTS: ArchFacts = ArchFacts {
     pointer_size: 8,
     plt_entry_size: PLT_ENTRY_SIZE,
     write_plt_entry: write_plt_entry_to_slice,
+    trampoline_size: redirect::TRAMPOLINE_SIZE,
+    write_trampoline: redirect::write_trampoline,
+    patchable_jump: redirect::patchable_jump,
     implicit_addend,
     fragment_frame: (&ENTER_FRAGMENTS, &LEAVE_FRAGMENTS),
     detours: None,

@@ -9,8 +9,11 @@
 mod cpu_features;
 mod darwin;
 mod outline_atomics;
+mod reentry;
 mod thread_locals;
 mod tlv;
+
+pub(super) use reentry::{prepare_reentry, reentry};
 
 use super::builtins::Entry;
 use super::program::OutermostFn;

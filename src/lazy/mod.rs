@@ -1,0 +1,17 @@
+//! Entries that lead elsewhere: redirectable symbols, and functions that are linked when they are first called.
+//!
+//! [`RedirectableSymbols`] defines names as entries, whose targets can be changed at any time while other threads call
+//! through them. [`LazyReexports`] defines names as entries for functions of another dylib: the first call looks the
+//! function up, which may compile and link it, leads the entry to it, and goes on there with all its arguments.
+//! [`LazyObjects`] adds objects whose functions are linked on their first call.
+
+mod block;
+mod objects;
+mod redirectable;
+mod reexports;
+mod speculate;
+
+pub use objects::LazyObjects;
+pub use redirectable::{RedirectStrategy, RedirectableSymbol, RedirectableSymbols};
+pub use reexports::{LazyFailure, LazyReexport, LazyReexports};
+pub use speculate::{LazyObserver, OrderSpeculator};
