@@ -455,6 +455,7 @@ impl<'a, 'data> Walk<'a, 'data> {
     }
 
     /// Notes what an edge needs besides the target's address.
+    #[inline(never)]
     #[expect(clippy::too_many_arguments, reason = "the parts of one edge")]
     fn note_request(
         &mut self,
