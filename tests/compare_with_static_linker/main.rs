@@ -4,6 +4,7 @@
 //! The two images lie at different addresses, so a fixup is judged by what it leads to in its own image.
 
 mod aarch64;
+mod macho;
 mod x86_64;
 
 use jitlink::base::ExecutorAddr;

@@ -150,7 +150,9 @@ impl<'a, 'data> Decoder<'a, 'data> {
             let fields = Fields::new(relocation);
             let edge = if fields.number == R::UNSIGNED {
                 let edge = self.pointer::<R>(fields)?;
-                self.add_key(edge);
+                if self.descriptors {
+                    self.add_key(edge);
+                }
                 edge
             } else if fields.number == R::SUBTRACTOR {
                 let next = relocations.next().map(|&relocation| Fields::new(relocation));
