@@ -87,7 +87,7 @@ pub(in crate::runtime) const DARWIN_FUNCTIONS: &[darwin::Function] = &[
 ];
 
 /// Functions that have one of `long double` beside them, which is `double` on Darwin. Sorted.
-const OF_DOUBLE: &[&str] = &[
+pub(in crate::runtime) const OF_DOUBLE: &[&str] = &[
     "acos",
     "acosh",
     "asin",

@@ -37,6 +37,20 @@ fn names_lead_to_functions_here_or_to_the_hosts() {
 }
 
 #[test]
+#[cfg(target_arch = "aarch64")]
+fn functions_of_long_double_are_those_of_double() {
+    assert!(arch::OF_DOUBLE.is_sorted());
+    for (name, host) in [("sinl", "sin"), ("atan2l", "atan2"), ("truncl", "trunc"), ("strtold", "strtod")] {
+        assert_eq!(lookup(name.as_bytes()), Darwin::Host(host.as_bytes()));
+    }
+    for name in ["ceil", "labs", "l"] {
+        assert_eq!(lookup(name.as_bytes()), Darwin::Host(name.as_bytes()), "ends with l by itself");
+    }
+    assert!(matches!(lookup(b"printf"), Darwin::Here(_)));
+    assert_eq!(lookup(b"wprintf"), Darwin::Refused);
+}
+
+#[test]
 fn patterns_are_repeated_and_cut_off() {
     type Fill = unsafe extern "C" fn(*mut c_void, *const c_void, usize);
     for (name, width) in [("memset_pattern4", 4), ("memset_pattern8", 8), ("memset_pattern16", 16)] {

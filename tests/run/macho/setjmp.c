@@ -21,6 +21,8 @@ __attribute__((noinline)) static void jump(int depth, int value) {
     frame[1] = 2;
 }
 
+static void handle(int number) { siglongjmp(with_mask, number); }
+
 int main(void) {
     memset(guarded.before, 'b', 16);
     memset(guarded.after, 'a', 16);
@@ -46,5 +48,13 @@ int main(void) {
     printf("sigsetjmp gave %d\n", result);
     if (tries++ < 2)
         siglongjmp(with_mask, tries);
+    // Out of a handler, while its signal is blocked: once more only if the mask is restored.
+    signal(SIGTERM, handle);
+    volatile int handled = 0;
+    while (handled < 3) {
+        if (sigsetjmp(with_mask, 1) == 0)
+            raise(SIGTERM);
+        printf("handled %d\n", ++handled);
+    }
     return 0;
 }

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #ifdef __APPLE__
 #ifdef __x86_64__
-#define PROBE(size, kept) __asm__ volatile("movq %1, %%rax; callq ___chkstk_darwin; movq %%rax, %0" : "=r"(kept) : "r"(size) : "rax", "memory", "cc")
+#define PROBE(size, kept) __asm__ volatile("movq %1, %%rax\n callq ___chkstk_darwin\n movq %%rax, %0" : "=r"(kept) : "r"(size) : "rax", "memory", "cc")
 #else
-#define PROBE(size, kept) __asm__ volatile("mov x9, %1; bl ___chkstk_darwin; mov %0, x9" : "=r"(kept) : "r"(size) : "x9", "x30", "memory", "cc")
+#define PROBE(size, kept) __asm__ volatile("mov x9, %1\n bl ___chkstk_darwin\n mov %0, x9" : "=r"(kept) : "r"(size) : "x9", "x30", "memory", "cc")
 #endif
 #else
 #define PROBE(size, kept) (kept = size)
