@@ -17,7 +17,7 @@ pub(crate) fn load<'a>(
     progress: &Progress,
     workers: &Workers,
 ) -> Outcome<Loaded<'a>> {
-    let CommandLine { options, inputs } = command_line;
+    let CommandLine { options, inputs, .. } = command_line;
     if inputs.is_empty() {
         return Err(report::error(&"nothing to link: no inputs were given; jitlink --help says how"));
     }

@@ -10,6 +10,7 @@
 mod args;
 mod check;
 mod definitions;
+mod dylibs;
 mod heap;
 mod image;
 mod inspect;
@@ -44,6 +45,9 @@ extern "C" fn main(count: c_int, words: *const *const c_char) -> c_int {
 
 fn run(words: impl Iterator<Item = OsString>) -> i32 {
     match CommandLine::parse(words) {
+        Ok(command_line) if command_line.wants_dylibs() => {
+            dylibs::run(Box::leak(Box::new(command_line))).unwrap_or(FAILURE)
+        }
         Ok(command_line) => session::run(&command_line).unwrap_or(FAILURE),
         Err(error) => {
             // A closed output is no reason to say more.

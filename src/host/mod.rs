@@ -11,6 +11,6 @@ pub use crate::runtime::thread_locals::pool::enter_thread;
 pub use actions::HostActions;
 pub use interfaces::InterfaceSymbols;
 pub use linker::HostLinker;
-pub use program::{exit, run_main};
+pub use program::{call_main, exit, run_main};
 pub use symbols::ProcessSymbols;
 pub(crate) use symbols::describe_near as describe;

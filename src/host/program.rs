@@ -27,6 +27,21 @@ pub unsafe fn run_main(linked: Linked<'_>, entry: ExecutorAddr, args: Vec<CStrin
     unsafe { program.run(args) }
 }
 
+/// Calls the `main` at `entry`, with `args` from `argv[0]` on, of a program that has been initialised; returns its status,
+/// which the command gives to [`exit`].
+///
+/// # Errors
+/// The C library refuses to register the end of the program.
+///
+/// # Safety
+/// `entry` is a `main` of code that stays mapped until the process ends and does nothing that would be undefined in a
+/// program of its own.
+pub unsafe fn call_main(entry: ExecutorAddr, args: Vec<CString>) -> Result<i32> {
+    let program = Program { plan: InitPlan::default(), main: entry, dso_handle: ExecutorAddr::NULL };
+    // SAFETY: the caller's promise.
+    unsafe { program.run(args) }
+}
+
 fn plan_of(functions: &InitFunctions) -> InitPlan {
     let convert = |steps: &[InitStep]| steps.iter().map(|step| step_of(*step)).collect();
     InitPlan {

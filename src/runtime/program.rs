@@ -158,6 +158,20 @@ pub fn prepare_process() {
     }
 }
 
+/// What initialisers of images get as arguments.
+static ARGUMENTS: OnceLock<Arguments> = OnceLock::new();
+
+/// Gives initialisers of images these arguments from `argv[0]` on instead of those of this process. Without effect once
+/// an image has been initialised.
+///
+/// # Errors
+/// There are more than a program can have.
+pub fn set_initializer_arguments(args: Vec<CString>) -> Result<()> {
+    // Who was faster has set others; the strings are small.
+    let _ = ARGUMENTS.set(Arguments::leak(args)?);
+    Ok(())
+}
+
 /// Runs the initialisers of an image on the calling thread, as `dlopen` would: with the arguments of this process. Its
 /// finalisers run by [`finalize_image`], or when the process ends.
 ///
@@ -168,7 +182,6 @@ pub fn prepare_process() {
 /// The plan's addresses are those of initialisers and finalisers of a finalized image with this `__dso_handle`, which is
 /// not null. They have not run yet, and the image stays mapped until they have.
 pub unsafe fn initialize_image(plan: InitPlan, dso_handle: ExecutorAddr) -> Result<()> {
-    static ARGUMENTS: OnceLock<Arguments> = OnceLock::new();
     let plan = Arc::new(plan);
     register_finalizers(&plan, dso_handle)?;
     let arguments = ARGUMENTS.get_or_init(|| {

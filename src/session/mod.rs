@@ -13,6 +13,7 @@ mod activity;
 mod buffer;
 mod compile;
 mod condense;
+mod dump;
 mod dylib;
 mod facts;
 mod flags;

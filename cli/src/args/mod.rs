@@ -15,6 +15,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
 pub(crate) use definitions::{AbsoluteDefinition, AliasDefinition, CreatedSection};
+pub(crate) use inputs::{Dylibs, MAIN};
 
 const EXAMPLES: &str = "\
 Options may be written with one dash or two: -noexec, --noexec, -entry=start, -entry start, -lm.
@@ -76,6 +77,46 @@ pub(crate) struct Options {
     /// Link against this archive; what it defines is hidden
     #[arg(long = "load_hidden", value_name = "FILE", help_heading = "Inputs")]
     hidden_files: Vec<PathBuf>,
+
+    /// The inputs, -l and -alias that follow belong to dylib NAME; -l NAME links against a dylib of that name
+    #[arg(long = "jd", value_name = "NAME", help_heading = "Dylibs")]
+    jd: Vec<String>,
+
+    /// Link the object that follows when a function of it is first called
+    #[arg(long, num_args = 0, default_missing_value = "", action = clap::ArgAction::Append, help_heading = "Dylibs")]
+    lazy: Vec<String>,
+
+    /// Link against shared library FILE; weak references are null if it is missing
+    #[arg(long = "weak_library", value_name = "FILE", help_heading = "Dylibs")]
+    weak_files: Vec<PathBuf>,
+
+    /// Link against shared library NAME; weak references are null if it is missing
+    #[arg(long = "weak-l", value_name = "NAME", help_heading = "Dylibs")]
+    weak_libraries: Vec<String>,
+
+    /// Link lazy functions ahead of their first call, on other threads
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = Speculation::None, help_heading = "Dylibs")]
+    pub(crate) speculate: Speculation,
+
+    /// With -speculate: do so in the order that FILE has, as -record-lazy-execs writes it
+    #[arg(long, value_name = "FILE", help_heading = "Dylibs")]
+    pub(crate) speculate_order: Option<PathBuf>,
+
+    /// Write which lazy functions were called first, in order, to FILE
+    #[arg(long, value_name = "FILE", help_heading = "Dylibs")]
+    pub(crate) record_lazy_execs: Option<PathBuf>,
+
+    /// Print the dylibs and their symbols before the entry point is looked up
+    #[arg(long, help_heading = "Dylibs")]
+    pub(crate) show_init_es: bool,
+
+    /// Print the dylibs and their symbols after the entry point was looked up
+    #[arg(long, help_heading = "Dylibs")]
+    pub(crate) show_entry_es: bool,
+
+    /// Say for which symbols a failure matters, not just what failed
+    #[arg(long, help_heading = "Dylibs")]
+    pub(crate) show_err_failed_to_materialize: bool,
 
     /// Search the system's directories for libraries, after those of -L
     #[arg(long, help_heading = "Inputs")]
@@ -190,6 +231,15 @@ pub(crate) struct Options {
     pub(crate) add_self_relocations: bool,
 }
 
+/// What is linked ahead of its first call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Speculation {
+    /// Nothing.
+    None,
+    /// Functions in a given order, or all of them.
+    Simple,
+}
+
 /// How graphs are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum GraphFormat {
@@ -215,6 +265,8 @@ pub(crate) struct CommandLine {
     pub(crate) options: Options,
     /// What is linked, in the order given.
     pub(crate) inputs: Vec<Input>,
+    /// The dylibs that they belong to.
+    pub(crate) dylibs: Dylibs,
 }
 
 impl CommandLine {
@@ -228,13 +280,35 @@ impl CommandLine {
         let words = normalize::normalize(&command, words);
         let matches = command.try_get_matches_from_mut(words)?;
         let options = Options::from_arg_matches(&matches)?;
-        let inputs = inputs::in_order(&matches, options.all_load);
-        let parsed = Self { options, inputs };
+        let (inputs, dylibs) = inputs::in_order(&matches, options.all_load);
+        let parsed = Self { options, inputs, dylibs };
         parsed.check().map_err(|what| command.error(ErrorKind::ArgumentConflict, what))?;
         Ok(parsed)
     }
 
+    /// Whether anything is said that takes dylibs: what is linked when. Otherwise all inputs are one link.
+    pub(crate) fn wants_dylibs(&self) -> bool {
+        let Options { show_init_es, show_entry_es, speculate, record_lazy_execs, .. } = &self.options;
+        self.dylibs.names.len() > 1
+            || self.dylibs.placements.iter().any(|placement| placement.lazy || placement.weak)
+            || *show_init_es
+            || *show_entry_es
+            || *speculate != Speculation::None
+            || record_lazy_execs.is_some()
+    }
+
     fn check(&self) -> Result<(), &'static str> {
+        let of_one_link = !self.options.harness.is_empty()
+            || !self.options.check.is_empty()
+            || !self.options.sectcreate.is_empty()
+            || self.options.write_symtab.is_some()
+            || self.options.add_self_relocations;
+        if self.wants_dylibs() && of_one_link {
+            return Err(
+                "-harness, -check, -sectcreate, -write-symtab and -add-self-relocations look at one link: \
+                        without -jd, -lazy and the like",
+            );
+        }
         let Options { noexec, slab_allocate, slab_address, slab_page_size, .. } = &self.options;
         let pretends = *noexec && slab_allocate.is_some();
         if slab_address.is_some() && !pretends {

@@ -9,6 +9,7 @@ mod checks;
 mod contents;
 mod darwin;
 mod definitions;
+mod dylibs;
 mod entry;
 mod failures;
 mod graphs;

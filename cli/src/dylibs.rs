@@ -1,0 +1,299 @@
+//! A run with dylibs: what is linked when, and against what.
+//!
+//! # Safety
+//!
+//! As for [`session`](crate::session): the program is called as the user asked.
+#![allow(unsafe_code)]
+
+use crate::args::{CommandLine, MAIN, Speculation};
+use crate::inspect::Inspector;
+use crate::report::{self, OrReport, Outcome};
+use crate::{manager, threads};
+use jitlink::base::{Error, ExecutorAddr, Result};
+use jitlink::graph::Spelling;
+use jitlink::host::{HostActions, ProcessSymbols, call_main};
+use jitlink::inputs::linker_script::{self, ScriptInput};
+use jitlink::inputs::search::Preference;
+use jitlink::inputs::{Input, InputFile, InputKind, LibrarySearch, Members, Origin, classify};
+use jitlink::lazy::{LazyObjects, LazyReexports, OrderSpeculator};
+use jitlink::link::{LinkOptions, Plugin, UndefinedPolicy};
+use jitlink::runtime::program::set_initializer_arguments;
+use jitlink::session::generators::{ArchiveGenerator, LibraryGenerator, ProcessGenerator, archive_members};
+use jitlink::session::{
+    ExecutionSession, ExecutorSymbol, JitDylib, JitSymbolFlags, LinkInfo, ObjectBuffer, SessionOptions,
+    SessionPlugin, Visibility,
+};
+use std::mem::forget;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Does what a command line asks that has dylibs.
+pub(crate) fn run(command_line: &'static CommandLine) -> Outcome<i32> {
+    let options = &command_line.options;
+    let session = session(command_line).or_report()?;
+    if options.show_linked_files || options.graphs().is_some() || options.show_addrs {
+        session.add_plugin(Arc::new(Watch(command_line)));
+    }
+    let speculator = speculator(command_line).or_report()?;
+    let loading = Loading::new(command_line, session, &speculator).or_report()?;
+    loading.add_all()?;
+    if options.show_init_es {
+        report::print(&loading.session.describe());
+    }
+    let outcome = loading.execute();
+    if let (Some(path), Some(speculator)) = (&options.record_lazy_execs, &speculator) {
+        let text: String = speculator.called().iter().map(|(dylib, name)| line_of(dylib, name)).collect();
+        std::fs::write(path, text).map_err(|error| Error::io(path.to_string_lossy(), error)).or_report()?;
+    }
+    // Threads of the program may still run.
+    forget((loading, speculator));
+    outcome
+}
+
+fn session(command_line: &CommandLine) -> Result<ExecutionSession> {
+    let options = &command_line.options;
+    let link = LinkOptions {
+        dead_strip: !options.keep_all,
+        undefined: if options.phony_externals { UndefinedPolicy::Null } else { UndefinedPolicy::Refuse },
+        workers: threads::choose(command_line)?,
+        ..LinkOptions::default()
+    };
+    let actions = (!options.noexec).then(|| Box::new(HostActions) as Box<_>);
+    Ok(ExecutionSession::with_options(SessionOptions { manager: manager::choose(options)?, actions, link }))
+}
+
+/// Says what is linked, and shows what the options ask for.
+struct Watch(&'static CommandLine);
+
+impl SessionPlugin for Watch {
+    fn link_plugin(&self, info: &LinkInfo<'_>) -> Result<Option<Box<dyn Plugin>>> {
+        if self.0.options.show_linked_files {
+            info.units.iter().for_each(|unit| report::print(&format!("{unit}\n")));
+        }
+        let inspector = Inspector::new(&self.0.options)?;
+        Ok(inspector.map(|inspector| Box::new(inspector) as Box<dyn Plugin>))
+    }
+}
+
+/// The dylib that has the objects of lazy functions of another.
+const BODIES: &str = ".impl";
+
+/// The threads that speculate.
+const SPECULATING: usize = 1;
+
+fn speculator(command_line: &CommandLine) -> Result<Option<Arc<OrderSpeculator>>> {
+    let options = &command_line.options;
+    let speculator = match (options.speculate, &options.speculate_order) {
+        (Speculation::Simple, Some(path)) => {
+            let text = std::fs::read_to_string(path).map_err(|e| Error::io(path.to_string_lossy(), e))?;
+            OrderSpeculator::new(text.lines().filter_map(function_of).collect(), SPECULATING)
+        }
+        (Speculation::Simple, None) => OrderSpeculator::eager(SPECULATING),
+        (Speculation::None, _) if options.record_lazy_execs.is_some() => OrderSpeculator::recorder(),
+        (Speculation::None, _) => return Ok(None),
+    };
+    Ok(Some(Arc::new(speculator)))
+}
+
+/// A line `DYLIB, FUNCTION`. LLVM's tool gives functions a suffix.
+fn function_of(line: &str) -> Option<(String, Vec<u8>)> {
+    let (dylib, name) = line.split_once(',')?;
+    let name = name.trim();
+    let name = name.strip_suffix("$orc_fnbody$").unwrap_or(name);
+    Some((format!("{}{BODIES}", dylib.trim()), name.as_bytes().to_vec()))
+}
+
+fn line_of(dylib: &str, name: &[u8]) -> String {
+    let dylib = dylib.strip_suffix(BODIES).unwrap_or(dylib);
+    format!("{dylib}, {}\n", String::from_utf8_lossy(name))
+}
+
+/// What the inputs are added to.
+struct Loading {
+    command_line: &'static CommandLine,
+    session: ExecutionSession,
+    process: JitDylib,
+    dylibs: Vec<JitDylib>,
+    search: LibrarySearch,
+    lazy: LazyObjects,
+}
+
+impl Loading {
+    fn new(
+        command_line: &'static CommandLine,
+        session: ExecutionSession,
+        speculator: &Option<Arc<OrderSpeculator>>,
+    ) -> Result<Self> {
+        let options = &command_line.options;
+        let process = session.create_dylib("<process>")?;
+        let mut symbols =
+            if options.no_process_syms { ProcessSymbols::without_process() } else { ProcessSymbols::new() };
+        options.preload.iter().try_for_each(|path| symbols.load(path))?;
+        process.add_generator(ProcessGenerator::with_symbols(symbols));
+        let names = command_line.dylibs.names.iter();
+        let dylibs = names.map(|name| session.create_dylib(name.as_str())).collect::<Result<Vec<_>>>()?;
+        let mut search = LibrarySearch::new();
+        options.library_dirs.iter().for_each(|dir| search.add_dir(dir));
+        search.search_system(options.search_sys_lib);
+        let reexports = LazyReexports::default();
+        if let Some(speculator) = speculator {
+            reexports.set_observer(speculator.clone());
+        }
+        Ok(Self { command_line, session, process, dylibs, search, lazy: LazyObjects::new(reexports) })
+    }
+
+    /// Adds everything that the command line names. All that cannot be used is reported, not just the first.
+    fn add_all(&self) -> Outcome<()> {
+        let CommandLine { options, inputs, dylibs } = self.command_line;
+        self.set_link_orders();
+        let mut failed = None;
+        for (input, placement) in inputs.iter().zip(&dylibs.placements) {
+            let dylib = &self.dylibs[placement.dylib];
+            if self.is_dylib(input) {
+                continue;
+            }
+            let added = self.add(dylib, input, placement.lazy, placement.weak);
+            failed = added.or_report().err().or(failed);
+        }
+        let symbols = options.abs.iter().map(|absolute| {
+            (absolute.name.as_bytes(), ExecutorSymbol::data(ExecutorAddr(absolute.address), 0))
+        });
+        failed = self.dylibs[0].define_absolute(symbols).or_report().err().or(failed);
+        for (alias, dylib) in options.alias.iter().zip(&dylibs.aliases) {
+            let defined =
+                self.dylibs[*dylib].define_alias(&alias.name, &alias.target, JitSymbolFlags::FUNCTION);
+            failed = defined.or_report().err().or(failed);
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// A dylib sees itself, the dylibs that `-l` names in it, and this process.
+    fn set_link_orders(&self) {
+        let CommandLine { inputs, dylibs, .. } = self.command_line;
+        for (index, dylib) in self.dylibs.iter().enumerate() {
+            let of_dylib = inputs.iter().zip(&dylibs.placements).filter(|(_, p)| p.dylib == index);
+            let linked = of_dylib.filter_map(|(input, _)| self.dylib_of(input));
+            let order: Vec<_> =
+                linked.chain([&self.process]).map(|dylib| (dylib, Visibility::Exported)).collect();
+            dylib.set_link_order(&order);
+        }
+    }
+
+    fn is_dylib(&self, input: &Input) -> bool {
+        self.dylib_of(input).is_some()
+    }
+
+    fn dylib_of(&self, input: &Input) -> Option<&JitDylib> {
+        match &input.origin {
+            Origin::Library(name) => self.dylibs.iter().find(|dylib| dylib.name() == name),
+            Origin::File(_) => None,
+        }
+    }
+
+    fn add(&self, dylib: &JitDylib, input: &Input, lazy: bool, weak: bool) -> Result<()> {
+        let path = match &input.origin {
+            Origin::File(path) => path.clone(),
+            Origin::Library(name) => match self.search.find(name, Preference::SharedFirst) {
+                Ok(path) => path,
+                Err(_) if weak => {
+                    dylib.add_generator(LibraryGenerator::open_weak(name));
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
+            },
+        };
+        if weak {
+            dylib.add_generator(LibraryGenerator::open_weak(&path));
+            return Ok(());
+        }
+        self.add_file(dylib, &path, input.members, lazy)
+    }
+
+    fn add_file(&self, dylib: &JitDylib, path: &Path, members: Members, lazy: bool) -> Result<()> {
+        let file = InputFile::open(path)?;
+        let kind = classify(file.bytes());
+        match (kind, members) {
+            (kind, _) if kind.is_object() && lazy => self.lazy.add(dylib, ObjectBuffer::from_file(file)),
+            (kind, _) if kind.is_object() => dylib.add_object(ObjectBuffer::from_file(file)),
+            (InputKind::Archive | InputKind::ThinArchive, Members::All) => {
+                archive_members(&Arc::new(file))?.into_iter().try_for_each(|member| dylib.add_object(member))
+            }
+            (InputKind::Archive | InputKind::ThinArchive, Members::Needed) => {
+                dylib.add_generator(ArchiveGenerator::from_file(file)?);
+                Ok(())
+            }
+            (InputKind::ElfShared { .. }, _) => {
+                dylib.add_generator(LibraryGenerator::open(path)?);
+                Ok(())
+            }
+            (InputKind::Text, _) => self.add_script(dylib, &file, members),
+            (kind, _) => Err(kind.refuse(file.place())),
+        }
+    }
+
+    fn add_script(&self, dylib: &JitDylib, file: &InputFile, members: Members) -> Result<()> {
+        let script = linker_script::parse(file)?;
+        let directory = file.path().parent().unwrap_or(Path::new(""));
+        for entry in script.entries {
+            match self.search.find_script_input(&entry.input, directory, Preference::SharedFirst) {
+                Ok(path) => self.add_file(dylib, &path, members, false)?,
+                Err(_)
+                    if entry.as_needed
+                        && matches!(entry.input, ScriptInput::Path(_) | ScriptInput::Library(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn execute(&self) -> Outcome<i32> {
+        let options = &self.command_line.options;
+        let main = self.session.dylib(MAIN).unwrap_or_else(|| self.dylibs[0].clone());
+        let entry = options.entry(Spelling::Plain);
+        if options.noexec {
+            self.link_everything()?;
+            if options.show_entry_es {
+                report::print(&self.session.describe());
+            }
+            return Ok(0);
+        }
+        let symbol = self.report(main.lookup(&entry))?;
+        if options.show_entry_es {
+            report::print(&self.session.describe());
+        }
+        let argv = self.command_line.argv();
+        set_initializer_arguments(argv.clone()).or_report()?;
+        // SAFETY: the user asked for these objects to be run as a program.
+        self.report(unsafe { main.initialize() })?;
+        // SAFETY: as above; the session is not dropped before the process ends.
+        unsafe { call_main(symbol.address, argv) }.or_report()
+    }
+
+    /// Links all that the dylibs define, as `-noexec` asks.
+    fn link_everything(&self) -> Outcome<()> {
+        for dylib in &self.dylibs {
+            for (name, _) in dylib.symbols() {
+                self.report(dylib.lookup(&name).map(drop))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The value, or the report of why there is none: what failed, and if asked for, what it matters to.
+    fn report<T>(&self, result: Result<T>) -> Outcome<T> {
+        result.map_err(|error| match error {
+            Error::FailedToMaterialize(failed) => {
+                let reported = report::error(&failed.cause);
+                if self.command_line.options.show_err_failed_to_materialize {
+                    let symbols = failed.symbols.join(", ");
+                    report::error(&format!(
+                        "failed to materialize {symbols}: {} could not be linked",
+                        failed.unit
+                    ));
+                }
+                reported
+            }
+            error => report::error(&error),
+        })
+    }
+}
