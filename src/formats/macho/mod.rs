@@ -16,6 +16,8 @@ mod object;
 mod relocations;
 mod sections;
 mod subsections;
+#[cfg(test)]
+mod tests;
 pub(crate) mod x86_64;
 
 pub(crate) use build::build;
