@@ -317,12 +317,11 @@ impl Placed<'_> {
 
     /// Where the image has a block.
     fn home(&self, block: BlockId) -> Option<u64> {
-        let named = self.graph.symbols_in(block).find_map(|(id, symbol)| {
+        self.graph.symbols_in(block).find_map(|(id, symbol)| {
             let name = String::from_utf8_lossy(self.graph.symbol_name(id)).into_owned();
             let address = self.image.names.get(&(self.file, name))?;
             Some(address - symbol.value())
-        });
-        named
+        })
     }
 
     /// The address of a symbol in the image; none where its map does not say.

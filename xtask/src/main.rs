@@ -7,6 +7,7 @@
 mod blocks;
 mod compare;
 mod corpora;
+mod formats;
 mod incremental;
 mod place;
 
@@ -28,6 +29,8 @@ enum Chore {
     Compare(compare::Options),
     /// Link one small object after another, many times
     Incremental(incremental::Options),
+    /// Count the instructions of links of the same sources as ELF and as Mach-O
+    Formats(formats::Options),
 }
 
 /// What went wrong, said in full.
@@ -38,6 +41,7 @@ fn main() -> ExitCode {
         Chore::Corpora(options) => corpora::run(&options),
         Chore::Compare(options) => compare::run(&options),
         Chore::Incremental(options) => incremental::run(&options),
+        Chore::Formats(options) => formats::run(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
