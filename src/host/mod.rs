@@ -13,4 +13,4 @@ pub use interfaces::InterfaceSymbols;
 pub use linker::HostLinker;
 pub use program::{call_main, exit, run_main};
 pub use symbols::ProcessSymbols;
-pub(crate) use symbols::describe_near as describe;
+pub(crate) use symbols::{describe_near as describe, meant_by_darwin};

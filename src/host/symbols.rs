@@ -99,6 +99,19 @@ impl Resolver for ProcessSymbols {
     }
 }
 
+/// What code for Darwin means by a name of C that was found, by whatever way: if that is what this process has, what it would
+/// have been given for the name in a link of its own.
+pub(crate) fn meant_by_darwin(name: &[u8], found: ResolvedSymbol, near: bool) -> Option<ResolvedSymbol> {
+    if darwin::lookup(name) == Darwin::Host(name) {
+        return Some(found);
+    }
+    let process = ProcessSymbols::new();
+    match process.find(name, false) {
+        Some(own) if own.address == found.address => process.find_spelled(Spelling::Underscored, name, near),
+        _ => Some(found),
+    }
+}
+
 /// How the object that asks spells names of C.
 fn spelling(query: &SymbolQuery<'_>) -> Spelling {
     match query.c_name {

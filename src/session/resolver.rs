@@ -86,11 +86,21 @@ impl Resolver for SessionResolver<'_> {
         } else {
             self.find_qualified(queries)?
         };
-        Ok(queries.iter().zip(found).map(|(query, found)| Some(answer(found?, query.near))).collect())
+        Ok(queries.iter().zip(found).map(|(query, found)| answer_to(query, found?)).collect())
     }
 
     fn near_misses(&self, query: &SymbolQuery<'_>) -> Vec<String> {
         near_misses(&self.order, split_qualified(&name_of(query)).0)
+    }
+}
+
+fn answer_to(query: &SymbolQuery<'_>, found: Found) -> Option<ResolvedSymbol> {
+    let answer = answer(found, query.near);
+    match query.c_name {
+        Some(name) if name.len() < query.name.len() => {
+            host::meant_by_darwin(split_qualified(name).0, answer, query.near)
+        }
+        _ => Some(answer),
     }
 }
 

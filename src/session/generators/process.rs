@@ -25,13 +25,27 @@ impl ProcessGenerator {
     }
 }
 
+impl ProcessGenerator {
+    /// What only code for Darwin names.
+    fn darwins(&self, query: &SymbolQuery<'_>) -> Result<Option<ResolvedSymbol>> {
+        let spelled = [b"_", query.name].concat();
+        let query = SymbolQuery { name: &spelled, ..*query };
+        Ok(self.symbols.resolve(&[query])?.pop().flatten())
+    }
+}
+
 impl DefinitionGenerator for ProcessGenerator {
     fn generate(&self, dylib: &JitDylib, names: &[WantedName<'_>], _: LookupKind) -> Result<()> {
         let mut queries = Vec::with_capacity(names.len());
         for WantedName { name, weak } in names {
             queries.push(SymbolQuery { name, c_name: Some(name), weak: *weak, near: false });
         }
-        let answers = self.symbols.resolve(&queries)?;
+        let mut answers = self.symbols.resolve(&queries)?;
+        for (answer, query) in answers.iter_mut().zip(&queries) {
+            if answer.is_none() {
+                *answer = self.darwins(query)?;
+            }
+        }
         let found =
             names.iter().zip(answers).filter_map(|(wanted, answer)| Some((wanted.name, symbol(answer?))));
         let found: Vec<_> = found.collect();

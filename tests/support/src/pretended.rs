@@ -134,5 +134,6 @@ pub fn link_only(objects: &[(&str, &[u8])]) -> Result<()> {
         actions: None,
         plugins: &mut [],
     };
-    link(batch, &mut context, &LinkOptions::default()).map(drop)
+    let options = LinkOptions { unwind_info: true, ..LinkOptions::default() };
+    link(batch, &mut context, &options).map(drop)
 }
