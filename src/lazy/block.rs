@@ -43,8 +43,8 @@ pub(super) struct Block {
     strategy: RedirectStrategy,
     /// Where an entry leads whose target has gone: its trampoline, or what was given.
     fallback: Option<ExecutorAddr>,
-    /// The image that each entry leads into, for those of which it is known.
-    images: Mutex<HashMap<u32, ImageId>>,
+    /// The image that each entry leads into, where it is known, of those that no longer lead where they did at first.
+    images: Mutex<HashMap<u32, Option<ImageId>>>,
     allocation: Box<dyn FinalizedAllocation>,
     _registration: Option<Registration>,
 }
@@ -152,15 +152,36 @@ impl Block {
             return Err(Error::invalid(format!("there is no entry {number}"), None));
         }
         let mut images = self.images.lock().unwrap_or_else(PoisonError::into_inner);
-        self.store(number, target)?;
-        match image {
-            Some(image) => {
-                let caller: Arc<dyn ImageCaller> = Arc::clone(self) as Arc<dyn ImageCaller>;
-                image.add_caller(&caller, number);
-                images.insert(number, image.id());
-            }
-            None => _ = images.remove(&number),
+        self.redirect_locked(&mut images, number, target, image)
+    }
+
+    /// As [`redirect`](Self::redirect), unless that has been done since: what a first call finds is not news then.
+    pub(super) fn redirect_first(
+        self: &Arc<Self>,
+        number: u32,
+        target: ExecutorAddr,
+        image: Option<&Arc<Image>>,
+    ) -> Result<()> {
+        let mut images = self.images.lock().unwrap_or_else(PoisonError::into_inner);
+        if images.contains_key(&number) {
+            return Ok(());
         }
+        self.redirect_locked(&mut images, number, target, image)
+    }
+
+    fn redirect_locked(
+        self: &Arc<Self>,
+        images: &mut HashMap<u32, Option<ImageId>>,
+        number: u32,
+        target: ExecutorAddr,
+        image: Option<&Arc<Image>>,
+    ) -> Result<()> {
+        self.store(number, target)?;
+        if let Some(image) = image {
+            let caller: Arc<dyn ImageCaller> = Arc::clone(self) as Arc<dyn ImageCaller>;
+            image.add_caller(&caller, number);
+        }
+        images.insert(number, image.map(|image| image.id()));
         Ok(())
     }
 
@@ -189,7 +210,7 @@ impl ImageCaller for Block {
     /// An entry never leads into freed memory: it is as it was at first, or ends the process with a message.
     fn image_goes(&self, number: u32, image: ImageId) {
         let mut images = self.images.lock().unwrap_or_else(PoisonError::into_inner);
-        if images.get(&number) == Some(&image) {
+        if images.get(&number) == Some(&Some(image)) {
             images.remove(&number);
             let _ = self.store(number, self.fallback(number));
         }

@@ -114,6 +114,10 @@ impl RedirectableSymbols {
 }
 
 impl RedirectableSymbol {
+    pub(super) fn new(block: &Arc<Block>, number: u32) -> Self {
+        Self { block: Arc::clone(block), number }
+    }
+
     /// The address that never changes.
     #[must_use]
     pub fn address(&self) -> ExecutorAddr {

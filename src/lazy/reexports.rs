@@ -2,7 +2,7 @@
 
 use super::RedirectStrategy;
 use super::block::{Block, First, blocks};
-use super::redirectable::symbol_of;
+use super::redirectable::{RedirectableSymbol, symbol_of};
 use super::speculate::LazyObserver;
 use crate::base::{Error, ExecutorAddr, Result};
 use crate::runtime::reentry::{Reenter, Registration};
@@ -104,6 +104,17 @@ impl LazyReexports {
         source: &JitDylib,
         names: &[LazyReexport<'_>],
     ) -> Result<()> {
+        self.define_entries(dylib, tracker, source, names).map(drop)
+    }
+
+    /// As [`define`](Self::define); returns the entries of those names that are bound lazily.
+    pub(super) fn define_entries(
+        &self,
+        dylib: &JitDylib,
+        tracker: Option<&ResourceTracker>,
+        source: &JitDylib,
+        names: &[LazyReexport<'_>],
+    ) -> Result<Vec<(Vec<u8>, RedirectableSymbol)>> {
         let is_variant = |entry: &LazyReexport<'_>| {
             let known = source.flags_of(entry.target).unwrap_or_default();
             (entry.flags | known).contains(JitSymbolFlags::VARIANT_PCS)
@@ -112,14 +123,18 @@ impl LazyReexports {
         for entry in &eager {
             dylib.reexport(source, [(entry.name, entry.target)], entry.flags)?;
         }
+        let mut entries = Vec::with_capacity(lazy.len());
         for range in blocks(lazy.len()) {
-            self.define_block(dylib, tracker, source, &lazy[range])?;
+            let names = &lazy[range];
+            let block = self.define_block(dylib, tracker, source, names)?;
+            let symbol = |number| RedirectableSymbol::new(&block, number);
+            entries.extend((0u32..).zip(names).map(|(number, entry)| (entry.name.to_vec(), symbol(number))));
         }
         if let Some(observer) = self.shared.observer() {
             let defined: Vec<&[u8]> = lazy.iter().map(|entry| entry.target).collect();
             observer.defined(source, &defined);
         }
-        Ok(())
+        Ok(entries)
     }
 
     fn define_block(
@@ -128,7 +143,7 @@ impl LazyReexports {
         tracker: Option<&ResourceTracker>,
         source: &JitDylib,
         names: &[LazyReexport<'_>],
-    ) -> Result<()> {
+    ) -> Result<Arc<Block>> {
         let entries = Arc::new(Entries {
             source: source.downgrade(),
             targets: names.iter().map(|entry| entry.target.into()).collect(),
@@ -149,7 +164,8 @@ impl LazyReexports {
                 (entry.name.to_vec(), symbol)
             })
             .collect();
-        dylib.define_owned(tracker, "<lazy reexports>", &definitions, block)
+        dylib.define_owned(tracker, "<lazy reexports>", &definitions, block.clone())?;
+        Ok(block)
     }
 }
 
@@ -196,7 +212,7 @@ impl Reenter for Entries {
             observer.called(&source, target);
         }
         if let Some(block) = self.block.get().and_then(std::sync::Weak::upgrade)
-            && let Err(error) = block.redirect(position, address, image.as_ref())
+            && let Err(error) = block.redirect_first(position, address, image.as_ref())
         {
             return self.shared.fail(&LazyFailure { dylib: &source, name: target, error: &error });
         }

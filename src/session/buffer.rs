@@ -42,6 +42,12 @@ impl ObjectBuffer {
         Self { name: name.into(), file, range }
     }
 
+    /// The same bytes by another name.
+    #[must_use]
+    pub fn renamed(&self, name: impl Into<Arc<str>>) -> Self {
+        Self { name: name.into(), ..self.clone() }
+    }
+
     /// What messages call it.
     #[must_use]
     pub fn name(&self) -> &Arc<str> {

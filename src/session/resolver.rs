@@ -49,6 +49,13 @@ impl<'s> SessionResolver<'s> {
     /// Each name is looked for in the dylib that it is qualified with.
     fn find_qualified(&self, queries: &[SymbolQuery<'_>]) -> Result<Vec<Option<Found>>> {
         let mut answers = vec![None; queries.len()];
+        // What plugins add has plain names.
+        let plain = queries.iter().enumerate().filter(|(_, query)| split_qualified(query.name).1.is_none());
+        let (positions, names): (Vec<usize>, Vec<_>) = plain.map(|(at, query)| (at, name_of(query))).unzip();
+        let names: Vec<_> = names.iter().map(|name| weakly(name)).collect();
+        for (position, found) in positions.into_iter().zip(self.find(&self.order, &names)?) {
+            answers[position] = found;
+        }
         for (index, dylib) in self.dylibs.iter().enumerate() {
             let here = queries.iter().enumerate().filter_map(|(position, query)| {
                 let (_, at) = split_qualified(query.name);

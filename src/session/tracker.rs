@@ -1,8 +1,8 @@
 //! Trackers: what is removed together.
 
 use super::buffer::ObjectBuffer;
-use super::dylib::{Dylib, JitDylib};
-use super::flags::ExecutorSymbol;
+use super::dylib::{Dylib, JitDylib, Visibility};
+use super::flags::{ExecutorSymbol, JitSymbolFlags};
 use super::image::Image;
 use super::lookup::{Guard, guarded};
 use super::materialize::MaterializationUnit;
@@ -77,6 +77,12 @@ impl ResourceTracker {
         symbols: impl IntoIterator<Item = (N, ExecutorSymbol)>,
     ) -> Result<()> {
         self.dylib.define_absolute_in(self.key, symbols, Existing::Refuse)
+    }
+
+    /// Defines a name as that of another dylib.
+    pub(crate) fn reexport(&self, source: &JitDylib, name: &[u8], flags: JitSymbolFlags) -> Result<()> {
+        let order = [(Arc::clone(&source.inner), Visibility::All)].into();
+        self.dylib.define_aliases_in(self.key, Some(order), &[(name, name)], flags, Existing::Refuse)
     }
 
     /// As [`JitDylib::define`].

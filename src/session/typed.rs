@@ -96,6 +96,13 @@ impl JitDylib {
         self.find_with_image(&[(Arc::clone(&self.inner), Visibility::All)].into(), name)
     }
 
+    /// The memory of something that is linked here.
+    pub(crate) fn any_image(&self) -> Option<Arc<Image>> {
+        let state = self.session.lock();
+        let mut units = state.units.values().filter(|unit| Arc::ptr_eq(&unit.dylib, &self.inner));
+        units.find_map(|unit| unit.image.clone())
+    }
+
     fn find_with_image(&self, order: &Order, name: &[u8]) -> Result<(Found, Option<Arc<Image>>)> {
         loop {
             let names = [LookupName { name, weak: false }];

@@ -8,6 +8,7 @@ mod calls;
 mod objects;
 mod redirectable;
 mod reexports;
+mod replace;
 #[path = "../sessions/support.rs"]
 #[allow(dead_code)]
 mod support;
