@@ -8,6 +8,7 @@ mod blocks;
 mod compare;
 mod corpora;
 mod incremental;
+mod llvm_c;
 mod place;
 
 use clap::{Parser, Subcommand};
@@ -28,6 +29,8 @@ enum Chore {
     Compare(compare::Options),
     /// Link one small object after another, many times
     Incremental(incremental::Options),
+    /// Link LLVM in memory and call it: compare output and time to `main` with the native program's
+    LlvmC(llvm_c::Options),
 }
 
 /// What went wrong, said in full.
@@ -38,6 +41,7 @@ fn main() -> ExitCode {
         Chore::Corpora(options) => corpora::run(&options),
         Chore::Compare(options) => compare::run(&options),
         Chore::Incremental(options) => incremental::run(&options),
+        Chore::LlvmC(options) => llvm_c::run(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
