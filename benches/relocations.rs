@@ -33,7 +33,7 @@ fn kinds_of_fixups(criterion: &mut Criterion) {
     for (index, facts) in KINDS.iter().enumerate() {
         let kind = EdgeKind(index as u8);
         let in_forms = FORMS.iter().any(|form| form.1 == kind) || facts.request == Request::RelaxableGot;
-        if facts.width > 0 && !matches!(facts.request, Request::ThreadLocal(_)) && !in_forms {
+        if facts.width > 0 && !matches!(facts.request, Request::ThreadLocal) && !in_forms {
             measure(criterion, facts.name, kind, &[], true);
         }
     }

@@ -24,8 +24,11 @@ impl EdgeKind {
 }
 
 /// How a thread-local variable is accessed: the models of the ABI documents, and their parts.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum ThreadAccess {
+    /// Nothing: marks an instruction of a sequence, or is no access at all.
+    #[default]
+    Mark,
     /// General dynamic: a pair of GOT entries, which `__tls_get_addr` takes.
     Pair,
     /// Local dynamic: the same for the start of the module's block; the target does not matter.
@@ -38,12 +41,11 @@ pub enum ThreadAccess {
     Offset,
     /// The offset in the module's block, or the module's number.
     InModule,
-    /// Nothing: marks an instruction of a sequence.
-    Mark,
 }
 
-/// What must exist before an edge of some kind can be fixed up.
+/// What must exist before an edge of some kind can be fixed up. Those that must be looked at whatever the target is come last.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
 pub enum Request {
     /// Nothing, not even the target's address: sizes, GOT bases, keep-alive.
     Nothing,
@@ -54,16 +56,16 @@ pub enum Request {
     NearAddress,
     /// A call or jump: anything that gets there, so a PLT entry will do.
     Call,
+    /// The PLT entry itself, or the target where there is none.
+    Plt,
     /// The target itself, by a branch of short reach that may not change registers: out of reach, an island.
     ShortBranch,
     /// A GOT entry.
     Got,
     /// A GOT entry, unless the instruction can be rewritten to do without.
     RelaxableGot,
-    /// The PLT entry itself, or the target where there is none.
-    Plt,
-    /// What an access to a thread-local variable needs.
-    ThreadLocal(ThreadAccess),
+    /// What an access to a thread-local variable needs: see [`KindFacts::access`].
+    ThreadLocal,
 }
 
 bitflags! {
@@ -100,6 +102,8 @@ pub struct KindFacts {
     pub demands: Demands,
     /// What must exist before it can be fixed up.
     pub request: Request,
+    /// How a thread-local variable is accessed, for [`Request::ThreadLocal`].
+    pub access: ThreadAccess,
 }
 
 /// A fixup: at `offset` of its block, store what `kind` computes from `target` and `addend`.

@@ -22,7 +22,18 @@ const fn kind(name: &'static str, width: u8) -> KindFacts {
     let (min, max) = (i64::MIN, i64::MAX);
     let expression = "S + A";
     let (pc_relative, demands) = (false, Demands::empty());
-    KindFacts { name, expression, width, alignment: 1, min, max, pc_relative, demands, request }
+    KindFacts {
+        name,
+        expression,
+        width,
+        alignment: 1,
+        min,
+        max,
+        pc_relative,
+        demands,
+        request,
+        access: crate::graph::ThreadAccess::Mark,
+    }
 }
 
 pub(super) fn empty_graph() -> LinkGraph<'static> {

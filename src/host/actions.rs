@@ -6,7 +6,7 @@ use crate::link::{
     ThreadLocalTemplate,
 };
 use crate::runtime::thread_locals::pool::PoolReservation;
-use crate::runtime::thread_locals::{self, OWN_MODULE, Reservation, Template};
+use crate::runtime::thread_locals::{self, Reservation, Template};
 use crate::runtime::{copy, ifunc, images, unwind};
 
 /// Makes the allocation actions of images that run in this process.
@@ -43,7 +43,7 @@ impl ImageActions for HostActions {
 
     fn absent_thread_local(&self) -> ThreadLocalSymbol {
         ThreadLocalSymbol {
-            module: OWN_MODULE | u64::from(u32::MAX),
+            module: thread_locals::absent_module_word(),
             offset: 0,
             thread_offset: None,
             descriptor: [thread_locals::absent_descriptor_function().0, 0],
@@ -62,7 +62,7 @@ impl ThreadLocalPlace for InBlocks {
         let number = self.0.module().number();
         let argument = thread_locals::descriptor_argument(number, 0);
         ThreadLocalSymbol {
-            module: OWN_MODULE | u64::from(number),
+            module: thread_locals::module_word(number),
             offset: 0,
             thread_offset: None,
             descriptor: [thread_locals::descriptor_function().0, argument],

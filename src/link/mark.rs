@@ -468,8 +468,8 @@ impl<'a, 'data> Walk<'a, 'data> {
         content: &[u8],
     ) {
         let request = facts.request;
-        if let Request::ThreadLocal(access) = request {
-            return self.note_thread_local(index, graph, id, edge, access);
+        if request == Request::ThreadLocal {
+            return self.note_thread_local(index, graph, id, edge, facts.access);
         }
         if request == Request::ShortBranch && target.contains(Target::ELSEWHERE) {
             self.note_short_branch(index, id);
@@ -682,6 +682,7 @@ impl<'a, 'data> Walk<'a, 'data> {
         }
     }
 
+    #[inline(always)]
     fn note_needs(&mut self, index: u32, graph: &LinkGraph<'_>, target: SymbolId, needs: u8) {
         match graph.symbols[target.index()].global {
             NO_GLOBAL => {
@@ -733,10 +734,8 @@ fn absolute(address: u64) -> Target {
 #[inline(always)]
 fn needs_looking_at(target: Target, request: Request) -> bool {
     let plain = Target::ELSEWHERE.union(Target::KNOWN);
-    let always = matches!(
-        request,
-        Request::Got | Request::RelaxableGot | Request::ShortBranch | Request::ThreadLocal(_)
-    );
+    let always =
+        matches!(request, Request::Got | Request::RelaxableGot | Request::ShortBranch | Request::ThreadLocal);
     !plain.contains(target) || always
 }
 
@@ -761,7 +760,7 @@ fn needs_outside(request: Request) -> u8 {
         Request::NearAddress => need::NEAR,
         Request::Call | Request::Plt => need::PLT,
         Request::Got | Request::RelaxableGot => need::GOT,
-        Request::Nothing | Request::Address | Request::ShortBranch | Request::ThreadLocal(_) => 0,
+        Request::Nothing | Request::Address | Request::ShortBranch | Request::ThreadLocal => 0,
     }
 }
 

@@ -25,6 +25,7 @@ const fn facts(name: &'static str, width: u8) -> KindFacts {
         pc_relative: false,
         demands: Demands::empty(),
         request: Request::Address,
+        access: crate::graph::ThreadAccess::Mark,
     }
 }
 

@@ -4,13 +4,13 @@
 //# Stdout: 0 3 3 0
 //# File: main.c
 #include <stdio.h>
-extern __thread long common[2];
+extern __thread int common[4];
 int *address(void);
 __asm__(".type common, STT_TLS\n .comm common, 4, 4");
 int main(void) {
-    printf("%ld ", common[0]);
+    printf("%d ", common[0]);
     *address() = 3;
-    printf("%ld %d %ld\n", common[0], *address(), common[1]);
+    printf("%d %d %d\n", common[0], *address(), common[3]);
     return 0;
 }
 //# File: other.c

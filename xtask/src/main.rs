@@ -9,6 +9,7 @@ mod compare;
 mod corpora;
 mod formats;
 mod incremental;
+mod llvm_c;
 mod place;
 
 use clap::{Parser, Subcommand};
@@ -31,6 +32,8 @@ enum Chore {
     Incremental(incremental::Options),
     /// Count the instructions of links of the same sources as ELF and as Mach-O
     Formats(formats::Options),
+    /// Link LLVM in memory and call it: compare output and time to `main` with the native program's
+    LlvmC(llvm_c::Options),
 }
 
 /// What went wrong, said in full.
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         Chore::Compare(options) => compare::run(&options),
         Chore::Incremental(options) => incremental::run(&options),
         Chore::Formats(options) => formats::run(&options),
+        Chore::LlvmC(options) => llvm_c::run(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -43,3 +43,8 @@ fn missing(what: &str, package: &str) -> String {
 pub(crate) fn at<T>(path: &Path, done: std::io::Result<T>) -> Outcome<T> {
     done.map_err(|error| format!("{}: {error}", path.display()))
 }
+
+/// A program that was built together with this one.
+pub(crate) fn beside(name: &str) -> PathBuf {
+    std::env::current_exe().map(|program| program.with_file_name(name)).unwrap_or_else(|_| name.into())
+}

@@ -250,8 +250,8 @@ impl<T: Targets> Fixer<'_, T> {
             }
             UNKNOWN => return Err(self.fault(edge).unsupported()),
             _ if kind.index() >= AUTH_ABS64.index() => return Err(self.refuse_signed_pointer(edge)),
-            _ if let Request::ThreadLocal(access) = facts(kind).request => {
-                return self.apply_thread_local(edge, access, rest);
+            _ if facts(kind).request == Request::ThreadLocal => {
+                return self.apply_thread_local(edge, facts(kind).access, rest);
             }
             _ => {
                 let (target, sum) = self.sum(edge);

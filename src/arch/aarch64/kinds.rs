@@ -150,137 +150,137 @@ numbered_kinds! {
     LD64_GOTPAGE_LO15: kind("LD64_GOTPAGE_LO15", "G(GDAT(S + A)) - Page(GOT) : bits 14:3 of u15", OFFSET15, Request::Got);
 
     /// `G(GTLSIDX(S, A)) - P : i21`
-    TLSGD_ADR_PREL21: close(pc_relative(kind("TLSGD_ADR_PREL21", "G(GTLSIDX(S, A)) - P : i21", ADR, PAIR)));
+    TLSGD_ADR_PREL21: close(pc_relative(thread_local("TLSGD_ADR_PREL21", "G(GTLSIDX(S, A)) - P : i21", ADR, PAIR)));
     /// `Page(G(GTLSIDX(S, A))) - Page(P) : bits 32:12 of i33`
-    TLSGD_ADR_PAGE21: pc_relative(kind("TLSGD_ADR_PAGE21", "Page(G(GTLSIDX(S, A))) - Page(P) : bits 32:12 of i33", PAGE, PAIR));
+    TLSGD_ADR_PAGE21: pc_relative(thread_local("TLSGD_ADR_PAGE21", "Page(G(GTLSIDX(S, A))) - Page(P) : bits 32:12 of i33", PAGE, PAIR));
     /// `G(GTLSIDX(S, A)) : bits 11:0`
-    TLSGD_ADD_LO12_NC: kind("TLSGD_ADD_LO12_NC", "G(GTLSIDX(S, A)) : bits 11:0", low12(0), PAIR);
+    TLSGD_ADD_LO12_NC: thread_local("TLSGD_ADD_LO12_NC", "G(GTLSIDX(S, A)) : bits 11:0", low12(0), PAIR);
     /// `G(GTLSIDX(S, A)) - GOT : bits 31:16 of i33`
-    TLSGD_MOVW_G1: kind("TLSGD_MOVW_G1", "G(GTLSIDX(S, A)) - GOT : bits 31:16 of i33", signed_wide(1), PAIR);
+    TLSGD_MOVW_G1: thread_local("TLSGD_MOVW_G1", "G(GTLSIDX(S, A)) - GOT : bits 31:16 of i33", signed_wide(1), PAIR);
     /// `G(GTLSIDX(S, A)) - GOT : bits 15:0`
-    TLSGD_MOVW_G0_NC: kind("TLSGD_MOVW_G0_NC", "G(GTLSIDX(S, A)) - GOT : bits 15:0", wide_unchecked(0), PAIR);
+    TLSGD_MOVW_G0_NC: thread_local("TLSGD_MOVW_G0_NC", "G(GTLSIDX(S, A)) - GOT : bits 15:0", wide_unchecked(0), PAIR);
     /// `G(GLDM(S)) - P : i21`
-    TLSLD_ADR_PREL21: close(pc_relative(kind("TLSLD_ADR_PREL21", "G(GLDM(S)) - P : i21", ADR, MODULE_PAIR)));
+    TLSLD_ADR_PREL21: close(pc_relative(thread_local("TLSLD_ADR_PREL21", "G(GLDM(S)) - P : i21", ADR, MODULE_PAIR)));
     /// `Page(G(GLDM(S))) - Page(P) : bits 32:12 of i33`
-    TLSLD_ADR_PAGE21: pc_relative(kind("TLSLD_ADR_PAGE21", "Page(G(GLDM(S))) - Page(P) : bits 32:12 of i33", PAGE, MODULE_PAIR));
+    TLSLD_ADR_PAGE21: pc_relative(thread_local("TLSLD_ADR_PAGE21", "Page(G(GLDM(S))) - Page(P) : bits 32:12 of i33", PAGE, MODULE_PAIR));
     /// `G(GLDM(S)) : bits 11:0`
-    TLSLD_ADD_LO12_NC: kind("TLSLD_ADD_LO12_NC", "G(GLDM(S)) : bits 11:0", low12(0), MODULE_PAIR);
+    TLSLD_ADD_LO12_NC: thread_local("TLSLD_ADD_LO12_NC", "G(GLDM(S)) : bits 11:0", low12(0), MODULE_PAIR);
     /// `G(GLDM(S)) - GOT : bits 31:16 of i33`
-    TLSLD_MOVW_G1: kind("TLSLD_MOVW_G1", "G(GLDM(S)) - GOT : bits 31:16 of i33", signed_wide(1), MODULE_PAIR);
+    TLSLD_MOVW_G1: thread_local("TLSLD_MOVW_G1", "G(GLDM(S)) - GOT : bits 31:16 of i33", signed_wide(1), MODULE_PAIR);
     /// `G(GLDM(S)) - GOT : bits 15:0`
-    TLSLD_MOVW_G0_NC: kind("TLSLD_MOVW_G0_NC", "G(GLDM(S)) - GOT : bits 15:0", wide_unchecked(0), MODULE_PAIR);
+    TLSLD_MOVW_G0_NC: thread_local("TLSLD_MOVW_G0_NC", "G(GLDM(S)) - GOT : bits 15:0", wide_unchecked(0), MODULE_PAIR);
     /// `G(GLDM(S)) - P : bits 20:2 of i21`
-    TLSLD_LD_PREL19: close(pc_relative(kind("TLSLD_LD_PREL19", "G(GLDM(S)) - P : bits 20:2 of i21", LITERAL, MODULE_PAIR)));
+    TLSLD_LD_PREL19: close(pc_relative(thread_local("TLSLD_LD_PREL19", "G(GLDM(S)) - P : bits 20:2 of i21", LITERAL, MODULE_PAIR)));
     /// `DTPREL(S + A) : bits 47:32 of i49`
-    TLSLD_MOVW_DTPREL_G2: kind("TLSLD_MOVW_DTPREL_G2", "DTPREL(S + A) : bits 47:32 of i49", signed_wide(2), IN_MODULE);
+    TLSLD_MOVW_DTPREL_G2: thread_local("TLSLD_MOVW_DTPREL_G2", "DTPREL(S + A) : bits 47:32 of i49", signed_wide(2), IN_MODULE);
     /// `DTPREL(S + A) : bits 31:16 of i33`
-    TLSLD_MOVW_DTPREL_G1: kind("TLSLD_MOVW_DTPREL_G1", "DTPREL(S + A) : bits 31:16 of i33", signed_wide(1), IN_MODULE);
+    TLSLD_MOVW_DTPREL_G1: thread_local("TLSLD_MOVW_DTPREL_G1", "DTPREL(S + A) : bits 31:16 of i33", signed_wide(1), IN_MODULE);
     /// `DTPREL(S + A) : bits 31:16`
-    TLSLD_MOVW_DTPREL_G1_NC: kind("TLSLD_MOVW_DTPREL_G1_NC", "DTPREL(S + A) : bits 31:16", wide_unchecked(1), IN_MODULE);
+    TLSLD_MOVW_DTPREL_G1_NC: thread_local("TLSLD_MOVW_DTPREL_G1_NC", "DTPREL(S + A) : bits 31:16", wide_unchecked(1), IN_MODULE);
     /// `DTPREL(S + A) : bits 15:0 of i17`
-    TLSLD_MOVW_DTPREL_G0: kind("TLSLD_MOVW_DTPREL_G0", "DTPREL(S + A) : bits 15:0 of i17", signed_wide(0), IN_MODULE);
+    TLSLD_MOVW_DTPREL_G0: thread_local("TLSLD_MOVW_DTPREL_G0", "DTPREL(S + A) : bits 15:0 of i17", signed_wide(0), IN_MODULE);
     /// `DTPREL(S + A) : bits 15:0`
-    TLSLD_MOVW_DTPREL_G0_NC: kind("TLSLD_MOVW_DTPREL_G0_NC", "DTPREL(S + A) : bits 15:0", wide_unchecked(0), IN_MODULE);
+    TLSLD_MOVW_DTPREL_G0_NC: thread_local("TLSLD_MOVW_DTPREL_G0_NC", "DTPREL(S + A) : bits 15:0", wide_unchecked(0), IN_MODULE);
     /// `DTPREL(S + A) : bits 23:12 of u24`
-    TLSLD_ADD_DTPREL_HI12: kind("TLSLD_ADD_DTPREL_HI12", "DTPREL(S + A) : bits 23:12 of u24", HIGH12, IN_MODULE);
+    TLSLD_ADD_DTPREL_HI12: thread_local("TLSLD_ADD_DTPREL_HI12", "DTPREL(S + A) : bits 23:12 of u24", HIGH12, IN_MODULE);
     /// `DTPREL(S + A) : u12`
-    TLSLD_ADD_DTPREL_LO12: kind("TLSLD_ADD_DTPREL_LO12", "DTPREL(S + A) : u12", low12_checked(0), IN_MODULE);
+    TLSLD_ADD_DTPREL_LO12: thread_local("TLSLD_ADD_DTPREL_LO12", "DTPREL(S + A) : u12", low12_checked(0), IN_MODULE);
     /// `DTPREL(S + A) : bits 11:0`
-    TLSLD_ADD_DTPREL_LO12_NC: kind("TLSLD_ADD_DTPREL_LO12_NC", "DTPREL(S + A) : bits 11:0", low12(0), IN_MODULE);
+    TLSLD_ADD_DTPREL_LO12_NC: thread_local("TLSLD_ADD_DTPREL_LO12_NC", "DTPREL(S + A) : bits 11:0", low12(0), IN_MODULE);
     /// `DTPREL(S + A) : bits 11:0 of u12`
-    TLSLD_LDST8_DTPREL_LO12: kind("TLSLD_LDST8_DTPREL_LO12", "DTPREL(S + A) : bits 11:0 of u12", low12_checked(0), IN_MODULE);
+    TLSLD_LDST8_DTPREL_LO12: thread_local("TLSLD_LDST8_DTPREL_LO12", "DTPREL(S + A) : bits 11:0 of u12", low12_checked(0), IN_MODULE);
     /// `DTPREL(S + A) : bits 11:0`
-    TLSLD_LDST8_DTPREL_LO12_NC: kind("TLSLD_LDST8_DTPREL_LO12_NC", "DTPREL(S + A) : bits 11:0", low12(0), IN_MODULE);
+    TLSLD_LDST8_DTPREL_LO12_NC: thread_local("TLSLD_LDST8_DTPREL_LO12_NC", "DTPREL(S + A) : bits 11:0", low12(0), IN_MODULE);
     /// `DTPREL(S + A) : bits 11:1 of u12`
-    TLSLD_LDST16_DTPREL_LO12: kind("TLSLD_LDST16_DTPREL_LO12", "DTPREL(S + A) : bits 11:1 of u12", low12_checked(1), IN_MODULE);
+    TLSLD_LDST16_DTPREL_LO12: thread_local("TLSLD_LDST16_DTPREL_LO12", "DTPREL(S + A) : bits 11:1 of u12", low12_checked(1), IN_MODULE);
     /// `DTPREL(S + A) : bits 11:1`
-    TLSLD_LDST16_DTPREL_LO12_NC: kind("TLSLD_LDST16_DTPREL_LO12_NC", "DTPREL(S + A) : bits 11:1", low12(1), IN_MODULE);
+    TLSLD_LDST16_DTPREL_LO12_NC: thread_local("TLSLD_LDST16_DTPREL_LO12_NC", "DTPREL(S + A) : bits 11:1", low12(1), IN_MODULE);
     /// `DTPREL(S + A) : bits 11:2 of u12`
-    TLSLD_LDST32_DTPREL_LO12: kind("TLSLD_LDST32_DTPREL_LO12", "DTPREL(S + A) : bits 11:2 of u12", low12_checked(2), IN_MODULE);
+    TLSLD_LDST32_DTPREL_LO12: thread_local("TLSLD_LDST32_DTPREL_LO12", "DTPREL(S + A) : bits 11:2 of u12", low12_checked(2), IN_MODULE);
     /// `DTPREL(S + A) : bits 11:2`
-    TLSLD_LDST32_DTPREL_LO12_NC: kind("TLSLD_LDST32_DTPREL_LO12_NC", "DTPREL(S + A) : bits 11:2", low12(2), IN_MODULE);
+    TLSLD_LDST32_DTPREL_LO12_NC: thread_local("TLSLD_LDST32_DTPREL_LO12_NC", "DTPREL(S + A) : bits 11:2", low12(2), IN_MODULE);
     /// `DTPREL(S + A) : bits 11:3 of u12`
-    TLSLD_LDST64_DTPREL_LO12: kind("TLSLD_LDST64_DTPREL_LO12", "DTPREL(S + A) : bits 11:3 of u12", low12_checked(3), IN_MODULE);
+    TLSLD_LDST64_DTPREL_LO12: thread_local("TLSLD_LDST64_DTPREL_LO12", "DTPREL(S + A) : bits 11:3 of u12", low12_checked(3), IN_MODULE);
     /// `DTPREL(S + A) : bits 11:3`
-    TLSLD_LDST64_DTPREL_LO12_NC: kind("TLSLD_LDST64_DTPREL_LO12_NC", "DTPREL(S + A) : bits 11:3", low12(3), IN_MODULE);
+    TLSLD_LDST64_DTPREL_LO12_NC: thread_local("TLSLD_LDST64_DTPREL_LO12_NC", "DTPREL(S + A) : bits 11:3", low12(3), IN_MODULE);
     /// `DTPREL(S + A) : bits 11:4 of u12`
-    TLSLD_LDST128_DTPREL_LO12: kind("TLSLD_LDST128_DTPREL_LO12", "DTPREL(S + A) : bits 11:4 of u12", low12_checked(4), IN_MODULE);
+    TLSLD_LDST128_DTPREL_LO12: thread_local("TLSLD_LDST128_DTPREL_LO12", "DTPREL(S + A) : bits 11:4 of u12", low12_checked(4), IN_MODULE);
     /// `DTPREL(S + A) : bits 11:4`
-    TLSLD_LDST128_DTPREL_LO12_NC: kind("TLSLD_LDST128_DTPREL_LO12_NC", "DTPREL(S + A) : bits 11:4", low12(4), IN_MODULE);
+    TLSLD_LDST128_DTPREL_LO12_NC: thread_local("TLSLD_LDST128_DTPREL_LO12_NC", "DTPREL(S + A) : bits 11:4", low12(4), IN_MODULE);
     /// `G(GTPREL(S + A)) - GOT : bits 31:16 of i33`
-    TLSIE_MOVW_GOTTPREL_G1: kind("TLSIE_MOVW_GOTTPREL_G1", "G(GTPREL(S + A)) - GOT : bits 31:16 of i33", signed_wide(1), OFFSET_ENTRY);
+    TLSIE_MOVW_GOTTPREL_G1: thread_local("TLSIE_MOVW_GOTTPREL_G1", "G(GTPREL(S + A)) - GOT : bits 31:16 of i33", signed_wide(1), OFFSET_ENTRY);
     /// `G(GTPREL(S + A)) - GOT : bits 15:0`
-    TLSIE_MOVW_GOTTPREL_G0_NC: kind("TLSIE_MOVW_GOTTPREL_G0_NC", "G(GTPREL(S + A)) - GOT : bits 15:0", wide_unchecked(0), OFFSET_ENTRY);
+    TLSIE_MOVW_GOTTPREL_G0_NC: thread_local("TLSIE_MOVW_GOTTPREL_G0_NC", "G(GTPREL(S + A)) - GOT : bits 15:0", wide_unchecked(0), OFFSET_ENTRY);
     /// `Page(G(GTPREL(S + A))) - Page(P) : bits 32:12 of i33`
-    TLSIE_ADR_GOTTPREL_PAGE21: pc_relative(kind("TLSIE_ADR_GOTTPREL_PAGE21", "Page(G(GTPREL(S + A))) - Page(P) : bits 32:12 of i33", PAGE, OFFSET_ENTRY));
+    TLSIE_ADR_GOTTPREL_PAGE21: pc_relative(thread_local("TLSIE_ADR_GOTTPREL_PAGE21", "Page(G(GTPREL(S + A))) - Page(P) : bits 32:12 of i33", PAGE, OFFSET_ENTRY));
     /// `G(GTPREL(S + A)) : bits 11:3`
-    TLSIE_LD64_GOTTPREL_LO12_NC: kind("TLSIE_LD64_GOTTPREL_LO12_NC", "G(GTPREL(S + A)) : bits 11:3", low12(3), OFFSET_ENTRY);
+    TLSIE_LD64_GOTTPREL_LO12_NC: thread_local("TLSIE_LD64_GOTTPREL_LO12_NC", "G(GTPREL(S + A)) : bits 11:3", low12(3), OFFSET_ENTRY);
     /// `G(GTPREL(S + A)) - P : bits 20:2 of i21`
-    TLSIE_LD_GOTTPREL_PREL19: close(pc_relative(kind("TLSIE_LD_GOTTPREL_PREL19", "G(GTPREL(S + A)) - P : bits 20:2 of i21", LITERAL, OFFSET_ENTRY)));
+    TLSIE_LD_GOTTPREL_PREL19: close(pc_relative(thread_local("TLSIE_LD_GOTTPREL_PREL19", "G(GTPREL(S + A)) - P : bits 20:2 of i21", LITERAL, OFFSET_ENTRY)));
     /// `TPREL(S + A) : bits 47:32 of i49`
-    TLSLE_MOVW_TPREL_G2: kind("TLSLE_MOVW_TPREL_G2", "TPREL(S + A) : bits 47:32 of i49", signed_wide(2), OFFSET);
+    TLSLE_MOVW_TPREL_G2: thread_local("TLSLE_MOVW_TPREL_G2", "TPREL(S + A) : bits 47:32 of i49", signed_wide(2), OFFSET);
     /// `TPREL(S + A) : bits 31:16 of i33`
-    TLSLE_MOVW_TPREL_G1: kind("TLSLE_MOVW_TPREL_G1", "TPREL(S + A) : bits 31:16 of i33", signed_wide(1), OFFSET);
+    TLSLE_MOVW_TPREL_G1: thread_local("TLSLE_MOVW_TPREL_G1", "TPREL(S + A) : bits 31:16 of i33", signed_wide(1), OFFSET);
     /// `TPREL(S + A) : bits 31:16`
-    TLSLE_MOVW_TPREL_G1_NC: kind("TLSLE_MOVW_TPREL_G1_NC", "TPREL(S + A) : bits 31:16", wide_unchecked(1), OFFSET);
+    TLSLE_MOVW_TPREL_G1_NC: thread_local("TLSLE_MOVW_TPREL_G1_NC", "TPREL(S + A) : bits 31:16", wide_unchecked(1), OFFSET);
     /// `TPREL(S + A) : bits 15:0 of i17`
-    TLSLE_MOVW_TPREL_G0: kind("TLSLE_MOVW_TPREL_G0", "TPREL(S + A) : bits 15:0 of i17", signed_wide(0), OFFSET);
+    TLSLE_MOVW_TPREL_G0: thread_local("TLSLE_MOVW_TPREL_G0", "TPREL(S + A) : bits 15:0 of i17", signed_wide(0), OFFSET);
     /// `TPREL(S + A) : bits 15:0`
-    TLSLE_MOVW_TPREL_G0_NC: kind("TLSLE_MOVW_TPREL_G0_NC", "TPREL(S + A) : bits 15:0", wide_unchecked(0), OFFSET);
+    TLSLE_MOVW_TPREL_G0_NC: thread_local("TLSLE_MOVW_TPREL_G0_NC", "TPREL(S + A) : bits 15:0", wide_unchecked(0), OFFSET);
     /// `TPREL(S + A) : bits 23:12 of u24`
-    TLSLE_ADD_TPREL_HI12: kind("TLSLE_ADD_TPREL_HI12", "TPREL(S + A) : bits 23:12 of u24", HIGH12, OFFSET);
+    TLSLE_ADD_TPREL_HI12: thread_local("TLSLE_ADD_TPREL_HI12", "TPREL(S + A) : bits 23:12 of u24", HIGH12, OFFSET);
     /// `TPREL(S + A) : u12`
-    TLSLE_ADD_TPREL_LO12: kind("TLSLE_ADD_TPREL_LO12", "TPREL(S + A) : u12", low12_checked(0), OFFSET);
+    TLSLE_ADD_TPREL_LO12: thread_local("TLSLE_ADD_TPREL_LO12", "TPREL(S + A) : u12", low12_checked(0), OFFSET);
     /// `TPREL(S + A) : bits 11:0`
-    TLSLE_ADD_TPREL_LO12_NC: kind("TLSLE_ADD_TPREL_LO12_NC", "TPREL(S + A) : bits 11:0", low12(0), OFFSET);
+    TLSLE_ADD_TPREL_LO12_NC: thread_local("TLSLE_ADD_TPREL_LO12_NC", "TPREL(S + A) : bits 11:0", low12(0), OFFSET);
     /// `TPREL(S + A) : bits 11:0 of u12`
-    TLSLE_LDST8_TPREL_LO12: kind("TLSLE_LDST8_TPREL_LO12", "TPREL(S + A) : bits 11:0 of u12", low12_checked(0), OFFSET);
+    TLSLE_LDST8_TPREL_LO12: thread_local("TLSLE_LDST8_TPREL_LO12", "TPREL(S + A) : bits 11:0 of u12", low12_checked(0), OFFSET);
     /// `TPREL(S + A) : bits 11:0`
-    TLSLE_LDST8_TPREL_LO12_NC: kind("TLSLE_LDST8_TPREL_LO12_NC", "TPREL(S + A) : bits 11:0", low12(0), OFFSET);
+    TLSLE_LDST8_TPREL_LO12_NC: thread_local("TLSLE_LDST8_TPREL_LO12_NC", "TPREL(S + A) : bits 11:0", low12(0), OFFSET);
     /// `TPREL(S + A) : bits 11:1 of u12`
-    TLSLE_LDST16_TPREL_LO12: kind("TLSLE_LDST16_TPREL_LO12", "TPREL(S + A) : bits 11:1 of u12", low12_checked(1), OFFSET);
+    TLSLE_LDST16_TPREL_LO12: thread_local("TLSLE_LDST16_TPREL_LO12", "TPREL(S + A) : bits 11:1 of u12", low12_checked(1), OFFSET);
     /// `TPREL(S + A) : bits 11:1`
-    TLSLE_LDST16_TPREL_LO12_NC: kind("TLSLE_LDST16_TPREL_LO12_NC", "TPREL(S + A) : bits 11:1", low12(1), OFFSET);
+    TLSLE_LDST16_TPREL_LO12_NC: thread_local("TLSLE_LDST16_TPREL_LO12_NC", "TPREL(S + A) : bits 11:1", low12(1), OFFSET);
     /// `TPREL(S + A) : bits 11:2 of u12`
-    TLSLE_LDST32_TPREL_LO12: kind("TLSLE_LDST32_TPREL_LO12", "TPREL(S + A) : bits 11:2 of u12", low12_checked(2), OFFSET);
+    TLSLE_LDST32_TPREL_LO12: thread_local("TLSLE_LDST32_TPREL_LO12", "TPREL(S + A) : bits 11:2 of u12", low12_checked(2), OFFSET);
     /// `TPREL(S + A) : bits 11:2`
-    TLSLE_LDST32_TPREL_LO12_NC: kind("TLSLE_LDST32_TPREL_LO12_NC", "TPREL(S + A) : bits 11:2", low12(2), OFFSET);
+    TLSLE_LDST32_TPREL_LO12_NC: thread_local("TLSLE_LDST32_TPREL_LO12_NC", "TPREL(S + A) : bits 11:2", low12(2), OFFSET);
     /// `TPREL(S + A) : bits 11:3 of u12`
-    TLSLE_LDST64_TPREL_LO12: kind("TLSLE_LDST64_TPREL_LO12", "TPREL(S + A) : bits 11:3 of u12", low12_checked(3), OFFSET);
+    TLSLE_LDST64_TPREL_LO12: thread_local("TLSLE_LDST64_TPREL_LO12", "TPREL(S + A) : bits 11:3 of u12", low12_checked(3), OFFSET);
     /// `TPREL(S + A) : bits 11:3`
-    TLSLE_LDST64_TPREL_LO12_NC: kind("TLSLE_LDST64_TPREL_LO12_NC", "TPREL(S + A) : bits 11:3", low12(3), OFFSET);
+    TLSLE_LDST64_TPREL_LO12_NC: thread_local("TLSLE_LDST64_TPREL_LO12_NC", "TPREL(S + A) : bits 11:3", low12(3), OFFSET);
     /// `TPREL(S + A) : bits 11:4 of u12`
-    TLSLE_LDST128_TPREL_LO12: kind("TLSLE_LDST128_TPREL_LO12", "TPREL(S + A) : bits 11:4 of u12", low12_checked(4), OFFSET);
+    TLSLE_LDST128_TPREL_LO12: thread_local("TLSLE_LDST128_TPREL_LO12", "TPREL(S + A) : bits 11:4 of u12", low12_checked(4), OFFSET);
     /// `TPREL(S + A) : bits 11:4`
-    TLSLE_LDST128_TPREL_LO12_NC: kind("TLSLE_LDST128_TPREL_LO12_NC", "TPREL(S + A) : bits 11:4", low12(4), OFFSET);
+    TLSLE_LDST128_TPREL_LO12_NC: thread_local("TLSLE_LDST128_TPREL_LO12_NC", "TPREL(S + A) : bits 11:4", low12(4), OFFSET);
     /// `G(GTLSDESC(S + A)) - P : bits 20:2 of i21`
-    TLSDESC_LD_PREL19: close(pc_relative(kind("TLSDESC_LD_PREL19", "G(GTLSDESC(S + A)) - P : bits 20:2 of i21", LITERAL, DESCRIPTOR)));
+    TLSDESC_LD_PREL19: close(pc_relative(thread_local("TLSDESC_LD_PREL19", "G(GTLSDESC(S + A)) - P : bits 20:2 of i21", LITERAL, DESCRIPTOR)));
     /// `G(GTLSDESC(S + A)) - P : i21`
-    TLSDESC_ADR_PREL21: close(pc_relative(kind("TLSDESC_ADR_PREL21", "G(GTLSDESC(S + A)) - P : i21", ADR, DESCRIPTOR)));
+    TLSDESC_ADR_PREL21: close(pc_relative(thread_local("TLSDESC_ADR_PREL21", "G(GTLSDESC(S + A)) - P : i21", ADR, DESCRIPTOR)));
     /// `Page(G(GTLSDESC(S + A))) - Page(P) : bits 32:12 of i33`
-    TLSDESC_ADR_PAGE21: pc_relative(kind("TLSDESC_ADR_PAGE21", "Page(G(GTLSDESC(S + A))) - Page(P) : bits 32:12 of i33", PAGE, DESCRIPTOR));
+    TLSDESC_ADR_PAGE21: pc_relative(thread_local("TLSDESC_ADR_PAGE21", "Page(G(GTLSDESC(S + A))) - Page(P) : bits 32:12 of i33", PAGE, DESCRIPTOR));
     /// `G(GTLSDESC(S + A)) : bits 11:3`
-    TLSDESC_LD64_LO12: kind("TLSDESC_LD64_LO12", "G(GTLSDESC(S + A)) : bits 11:3", low12(3), DESCRIPTOR);
+    TLSDESC_LD64_LO12: thread_local("TLSDESC_LD64_LO12", "G(GTLSDESC(S + A)) : bits 11:3", low12(3), DESCRIPTOR);
     /// `G(GTLSDESC(S + A)) : bits 11:0`
-    TLSDESC_ADD_LO12: kind("TLSDESC_ADD_LO12", "G(GTLSDESC(S + A)) : bits 11:0", low12(0), DESCRIPTOR);
+    TLSDESC_ADD_LO12: thread_local("TLSDESC_ADD_LO12", "G(GTLSDESC(S + A)) : bits 11:0", low12(0), DESCRIPTOR);
     /// `G(GTLSDESC(S + A)) - GOT : bits 31:16 of i33`
-    TLSDESC_OFF_G1: kind("TLSDESC_OFF_G1", "G(GTLSDESC(S + A)) - GOT : bits 31:16 of i33", signed_wide(1), DESCRIPTOR);
+    TLSDESC_OFF_G1: thread_local("TLSDESC_OFF_G1", "G(GTLSDESC(S + A)) - GOT : bits 31:16 of i33", signed_wide(1), DESCRIPTOR);
     /// `G(GTLSDESC(S + A)) - GOT : bits 15:0`
-    TLSDESC_OFF_G0_NC: kind("TLSDESC_OFF_G0_NC", "G(GTLSDESC(S + A)) - GOT : bits 15:0", wide_unchecked(0), DESCRIPTOR);
+    TLSDESC_OFF_G0_NC: thread_local("TLSDESC_OFF_G0_NC", "G(GTLSDESC(S + A)) - GOT : bits 15:0", wide_unchecked(0), DESCRIPTOR);
     /// Marks the load of the function of a descriptor sequence; nothing is stored.
-    TLSDESC_LDR: kind("TLSDESC_LDR", "", NOTHING, MARK);
+    TLSDESC_LDR: thread_local("TLSDESC_LDR", "", NOTHING, MARK);
     /// Marks the addition of a descriptor sequence; nothing is stored.
-    TLSDESC_ADD: kind("TLSDESC_ADD", "", NOTHING, MARK);
+    TLSDESC_ADD: thread_local("TLSDESC_ADD", "", NOTHING, MARK);
     /// Marks the call of a descriptor sequence; nothing is stored.
-    TLSDESC_CALL: kind("TLSDESC_CALL", "", NOTHING, MARK);
+    TLSDESC_CALL: thread_local("TLSDESC_CALL", "", NOTHING, MARK);
     /// `LDM(S) : u64`
-    TLS_DTPMOD64: kind("TLS_DTPMOD64", "LDM(S) : u64", WORD64, IN_MODULE);
+    TLS_DTPMOD64: thread_local("TLS_DTPMOD64", "LDM(S) : u64", WORD64, IN_MODULE);
     /// `DTPREL(S + A) : i64`
-    TLS_DTPREL64: kind("TLS_DTPREL64", "DTPREL(S + A) : i64", WORD64, IN_MODULE);
+    TLS_DTPREL64: thread_local("TLS_DTPREL64", "DTPREL(S + A) : i64", WORD64, IN_MODULE);
     /// `TPREL(S + A) : i64`
-    TLS_TPREL64: kind("TLS_TPREL64", "TPREL(S + A) : i64", WORD64, OFFSET);
+    TLS_TPREL64: thread_local("TLS_TPREL64", "TPREL(S + A) : i64", WORD64, OFFSET);
     /// `TLSDESC(S + A) : 2 x u64`
-    TLSDESC: kind("TLSDESC", "TLSDESC(S + A) : 2 x u64", PAIR64, DESCRIPTOR);
+    TLSDESC: thread_local("TLSDESC", "TLSDESC(S + A) : 2 x u64", PAIR64, DESCRIPTOR);
 
     /// A pointer that is to be signed: refused.
     AUTH_ABS64: kind("AUTH_ABS64", "", WORD64, Request::Nothing);
@@ -375,13 +375,13 @@ pub(super) enum Form {
     Branch26,
 }
 
-const PAIR: Request = Request::ThreadLocal(ThreadAccess::Pair);
-const MODULE_PAIR: Request = Request::ThreadLocal(ThreadAccess::ModulePair);
-const DESCRIPTOR: Request = Request::ThreadLocal(ThreadAccess::Descriptor);
-const OFFSET_ENTRY: Request = Request::ThreadLocal(ThreadAccess::OffsetEntry);
-const OFFSET: Request = Request::ThreadLocal(ThreadAccess::Offset);
-const IN_MODULE: Request = Request::ThreadLocal(ThreadAccess::InModule);
-const MARK: Request = Request::ThreadLocal(ThreadAccess::Mark);
+const PAIR: (Request, ThreadAccess) = (Request::ThreadLocal, ThreadAccess::Pair);
+const MODULE_PAIR: (Request, ThreadAccess) = (Request::ThreadLocal, ThreadAccess::ModulePair);
+const DESCRIPTOR: (Request, ThreadAccess) = (Request::ThreadLocal, ThreadAccess::Descriptor);
+const OFFSET_ENTRY: (Request, ThreadAccess) = (Request::ThreadLocal, ThreadAccess::OffsetEntry);
+const OFFSET: (Request, ThreadAccess) = (Request::ThreadLocal, ThreadAccess::Offset);
+const IN_MODULE: (Request, ThreadAccess) = (Request::ThreadLocal, ThreadAccess::InModule);
+const MARK: (Request, ThreadAccess) = (Request::ThreadLocal, ThreadAccess::Mark);
 
 /// What is said about one kind.
 #[derive(Clone, Copy)]
@@ -472,8 +472,20 @@ const fn kind(name: &'static str, expression: &'static str, field: Field, reques
         pc_relative: false,
         demands: Demands::empty(),
         request,
+        access: ThreadAccess::Mark,
     };
     Kind { facts, form }
+}
+
+const fn thread_local(
+    name: &'static str,
+    expression: &'static str,
+    field: Field,
+    (request, access): (Request, ThreadAccess),
+) -> Kind {
+    let mut kind = kind(name, expression, field, request);
+    kind.facts.access = access;
+    kind
 }
 
 const fn pc_relative(mut kind: Kind) -> Kind {

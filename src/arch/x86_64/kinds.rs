@@ -163,6 +163,7 @@ const fn kind(name: &'static str, expression: &'static str, field: Field, reques
         pc_relative: false,
         demands: Demands::empty(),
         request,
+        access: ThreadAccess::Mark,
     }
 }
 
@@ -176,7 +177,7 @@ const fn thread_local(
     field: Field,
     access: ThreadAccess,
 ) -> KindFacts {
-    kind(name, expression, field, Request::ThreadLocal(access))
+    KindFacts { access, ..kind(name, expression, field, Request::ThreadLocal) }
 }
 
 const fn in_got(name: &'static str, expression: &'static str, access: ThreadAccess) -> KindFacts {

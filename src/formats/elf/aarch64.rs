@@ -309,7 +309,7 @@ mod tests {
     #[test]
     fn thread_local_types_say_so() {
         for (number, &kind) in KINDS_BY_NUMBER.iter().enumerate() {
-            let says_so = matches!(KINDS[kind.index()].request, Request::ThreadLocal(_));
+            let says_so = matches!(KINDS[kind.index()].request, Request::ThreadLocal);
             assert_eq!(says_so, (512..574).contains(&number) || (1028..1032).contains(&number), "{number}");
         }
     }

@@ -1,7 +1,7 @@
 //! Access to thread-local variables on AArch64: `__tls_get_addr` and TLS descriptors, per the ABI document "ELF for the
 //! Arm 64-bit Architecture (AArch64)", "Thread-local storage".
 
-use super::super::thread_locals::{OWN_MODULE, POOL_ALIGNMENT, POOL_SIZE, Slot, address, offset};
+use super::super::thread_locals::{POOL_ALIGNMENT, POOL_SIZE, Slot, address, offset};
 use std::arch::{asm, global_asm, naked_asm};
 use std::ffi::c_void;
 
@@ -83,21 +83,21 @@ pub(in crate::runtime) fn thread_pointer() -> usize {
 /// Registers are saved alike by all processors.
 pub(in crate::runtime) fn prepare_thread_locals() {}
 
-/// `__tls_get_addr` for linked code: modules without [`OWN_MODULE`] are the dynamic loader's.
+/// `__tls_get_addr` for linked code: modules that are no [`module_word`](super::super::thread_locals::module_word) are the
+/// dynamic loader's.
 #[unsafe(naked)]
 pub(in crate::runtime) unsafe extern "C" fn tls_get_addr(index: *const [u64; 2]) -> *mut c_void {
-    const _: () = assert!(OWN_MODULE == 1 << 63);
     naked_asm!(
         ".cfi_startproc",
         "hint #34", // bti c
         "ldp x1, x2, [x0]",
-        "tbz x1, #63, 3f",
         "adrp x3, :gottprel:{slot}.slot",
         "ldr x3, [x3, :gottprel_lo12:{slot}.slot]",
         "mrs x4, tpidr_el0",
         "add x3, x3, x4",
         "ldp x3, x5, [x3]",
-        "mov w1, w1",
+        // The complement of the loader's modules is larger than any length.
+        "mvn x1, x1",
         "cmp x1, x5",
         "b.hs 2f",
         "ldr x3, [x3, x1, lsl #3]",
@@ -106,7 +106,8 @@ pub(in crate::runtime) unsafe extern "C" fn tls_get_addr(index: *const [u64; 2])
         "add x0, x0, x4",
         "ret",
         "2:",
-        "mov w0, w1",
+        "tbnz x1, #63, 3f",
+        "mov x0, x1",
         "mov x1, x2",
         "b {address}",
         "3:",

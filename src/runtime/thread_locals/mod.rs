@@ -61,8 +61,18 @@ impl Module {
     }
 }
 
-/// In the first word of what `__tls_get_addr` takes: the module is one of these, not one of the dynamic loader's.
-pub const OWN_MODULE: u64 = 1 << 63;
+/// The first word of what `__tls_get_addr` takes for the module of this number. The dynamic loader's modules have small
+/// words.
+#[must_use]
+pub fn module_word(number: u32) -> u64 {
+    !u64::from(number)
+}
+
+/// The same for absent weak symbols: their address comes out as null.
+#[must_use]
+pub fn absent_module_word() -> u64 {
+    module_word(u32::MAX)
+}
 
 /// A module number that is nobody else's, for a template that is still being made. Given back when dropped, unless
 /// [kept](Self::keep).
@@ -150,7 +160,7 @@ pub fn address_of(number: u32) -> *mut u8 {
     thread::address(number, 0)
 }
 
-/// `__tls_get_addr`, for modules and the dynamic loader's alike. Those here are marked by [`OWN_MODULE`].
+/// `__tls_get_addr`, for modules here (by [`module_word`]) and the dynamic loader's alike.
 #[must_use]
 pub fn get_addr_function() -> ExecutorAddr {
     ExecutorAddr(arch::tls_get_addr as *const () as u64)

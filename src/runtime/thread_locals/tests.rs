@@ -220,7 +220,7 @@ fn descriptors_lead_to_the_variable_and_keep_registers() {
 #[test]
 fn tls_get_addr_knows_own_modules_and_the_loaders() {
     let module = registered(template(b"abcd", 0, 4));
-    let pair = [OWN_MODULE | u64::from(module.number()), 2];
+    let pair = [module_word(module.number()), 2];
     for _ in 0..2 {
         // SAFETY: a module of this test.
         let address = unsafe { arch::tls_get_addr(&raw const pair) };

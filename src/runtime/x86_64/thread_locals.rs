@@ -1,6 +1,6 @@
 //! Access to thread-local variables on x86-64: `__tls_get_addr` and TLS descriptors of the psABI, "Thread-Local Storage".
 
-use super::super::thread_locals::{OWN_MODULE, POOL_ALIGNMENT, POOL_SIZE, Slot, address, offset};
+use super::super::thread_locals::{POOL_ALIGNMENT, POOL_SIZE, Slot, address, offset};
 use std::arch::{asm, global_asm, naked_asm};
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -86,17 +86,16 @@ pub(in crate::runtime) fn prepare_thread_locals() {
     HAS_XSAVE.store(std::arch::is_x86_feature_detected!("xsave"), Ordering::Relaxed);
 }
 
-/// `__tls_get_addr` for linked code: modules without [`OWN_MODULE`] are the dynamic loader's.
+/// `__tls_get_addr` for linked code: modules that are no [`module_word`](super::super::thread_locals::module_word) are the
+/// dynamic loader's.
 #[unsafe(naked)]
 pub(in crate::runtime) unsafe extern "C" fn tls_get_addr(index: *const [u64; 2]) -> *mut c_void {
-    const _: () = assert!(OWN_MODULE == 1 << 63);
     naked_asm!(
         ".cfi_startproc",
         "endbr64",
+        // The complement of the loader's modules is larger than any length.
         "mov rax, qword ptr [rdi]",
-        "test rax, rax",
-        "jns 3f",
-        "mov eax, eax",
+        "not rax",
         "mov rcx, qword ptr [rip + {slot}.slot@GOTTPOFF]",
         "cmp rax, qword ptr fs:[rcx + 8]",
         "jae 2f",
@@ -108,6 +107,10 @@ pub(in crate::runtime) unsafe extern "C" fn tls_get_addr(index: *const [u64; 2])
         "add rax, qword ptr fs:[0]",
         "ret",
         "2:",
+        "mov rax, qword ptr [rdi]",
+        "not rax",
+        "test rax, rax",
+        "js 3f",
         // Compilers have been known to call this with the stack not aligned.
         "push rbp",
         ".cfi_def_cfa_offset 16",
@@ -116,7 +119,7 @@ pub(in crate::runtime) unsafe extern "C" fn tls_get_addr(index: *const [u64; 2])
         ".cfi_def_cfa_register rbp",
         "and rsp, -16",
         "mov rsi, qword ptr [rdi + 8]",
-        "mov edi, dword ptr [rdi]",
+        "mov rdi, rax",
         "call {address}",
         "leave",
         ".cfi_def_cfa rsp, 8",
@@ -140,22 +143,21 @@ pub(in crate::runtime) unsafe extern "C" fn tls_descriptor() {
         "endbr64",
         "mov qword ptr [rsp - 8], rcx",
         "mov qword ptr [rsp - 16], rdx",
-        "mov rax, qword ptr [rax + 8]",
         "mov rcx, qword ptr [rip + {slot}.slot@GOTTPOFF]",
-        "mov rdx, rax",
-        "shr rdx, 32",
+        "mov edx, dword ptr [rax + 12]",
         "cmp rdx, qword ptr fs:[rcx + 8]",
         "jae 2f",
         "mov rcx, qword ptr fs:[rcx]",
-        "mov rdx, qword ptr [rcx + 8*rdx]",
-        "test rdx, rdx",
+        "mov rcx, qword ptr [rcx + 8*rdx]",
+        "test rcx, rcx",
         "jz 2f",
-        "mov eax, eax",
-        "add rax, rdx",
+        "mov eax, dword ptr [rax + 8]",
+        "add rax, rcx",
         "mov rcx, qword ptr [rsp - 8]",
         "mov rdx, qword ptr [rsp - 16]",
         "ret",
         "2:",
+        "mov rax, qword ptr [rax + 8]",
         "mov rcx, qword ptr [rsp - 8]",
         "mov rdx, qword ptr [rsp - 16]",
         "push rbp",

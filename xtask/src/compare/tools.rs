@@ -32,7 +32,7 @@ impl Tool {
     /// The tool, or what is missing.
     pub(super) fn find(kind: Kind, options: &Options) -> Outcome<Self> {
         let strings = |flags: &[&str]| flags.iter().map(|flag| (*flag).to_owned()).collect::<Vec<_>>();
-        let jitlink = || options.jitlink.clone().unwrap_or_else(|| beside("jitlink"));
+        let jitlink = || options.jitlink.clone().unwrap_or_else(|| place::beside("jitlink"));
         let noexec = |threads: usize| {
             let mut flags = strings(&["-noexec", "-phony-externals"]);
             flags.push(format!("-num-threads={threads}"));
@@ -51,7 +51,7 @@ impl Tool {
             }
             Kind::Lld => ("lld".to_owned(), place::llvm("ld.lld", "lld-22")?, strings(&shared)),
             Kind::Mold => ("mold".to_owned(), place::program("mold", "mold")?, no_fork),
-            Kind::Floor => ("floor".to_owned(), beside("floor"), strings(&["--time"])),
+            Kind::Floor => ("floor".to_owned(), place::beside("floor"), strings(&["--time"])),
         };
         if !program.exists() {
             return Err(format!("{} is missing", program.display()));
@@ -82,9 +82,4 @@ impl Tool {
         let line = text.lines().map(str::trim).find(|line| line.contains(|c: char| c.is_ascii_digit()))?;
         Some(line.split(" (").next().unwrap_or(line).to_owned())
     }
-}
-
-/// A program that was built together with this one.
-fn beside(name: &str) -> PathBuf {
-    std::env::current_exe().map(|program| program.with_file_name(name)).unwrap_or_else(|_| name.into())
 }

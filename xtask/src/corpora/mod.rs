@@ -58,9 +58,9 @@ pub(crate) struct Options {
     /// Build again what is there already
     #[arg(long)]
     force: bool,
-    /// Take objects that use thread-locals, too
+    /// Leave out objects that use thread-locals
     #[arg(long)]
-    thread_locals: bool,
+    no_thread_locals: bool,
     /// Do not ask the reference whether it links every object
     #[arg(long)]
     unchecked: bool,
@@ -97,7 +97,7 @@ pub(crate) fn run(options: &Options) -> Outcome<()> {
 fn one(corpus: &Corpus, dir: &Path, options: &Options) -> Outcome<()> {
     let facts = match ready(dir, corpus.name) {
         Some(facts) if !options.force => facts,
-        _ => build::build(dir, corpus, options.thread_locals)?,
+        _ => build::build(dir, corpus, !options.no_thread_locals)?,
     };
     println!("{}: {facts}", corpus.name);
     if !options.unchecked {
