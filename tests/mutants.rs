@@ -101,7 +101,7 @@ fn mutants_of_mach_o_cxx_code() {
             "mutants/darwin.cpp",
             Arch::host(),
             Compiler::Clang,
-            &[&target, "-O1", "-g", "-fcxx-exceptions", "-Dthread_local="],
+            &[&target, "-O1", "-g", "-fcxx-exceptions"],
         );
     }
 }
