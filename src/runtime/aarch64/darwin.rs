@@ -34,7 +34,6 @@ pub(in crate::runtime) const DARWIN_REFUSED: &[&str] = &[
     "strfroml",
     "swprintf",
     "swscanf",
-    "syscall",
     "vfwprintf",
     "vfwscanf",
     "vswprintf",

@@ -6,15 +6,14 @@
 //!   `memset_pattern16`, `fopen$DARWIN_EXTSN` and so on;
 //! - functions that take the same values in another layout or by other numbers: `jmp_buf` (`jump`), `struct stat` and
 //!   flags of `open` and `mmap` (`files`), statically initialised mutexes (`threads`), categories of `setlocale` and
-//!   numbers of `sysconf` and clocks (`numbers`), the table of character classes (`ctype`);
+//!   numbers of `sysconf` and clocks (`numbers`), of signals (`signals`), the table of character classes (`ctype`);
 //! - on AArch64, functions with a variable number of arguments, which Darwin passes on the stack (`variadic`), and those
 //!   on `long double`, which Darwin has no wider than `double`.
 //!
 //! Functions of the host whose arguments Darwin lays out otherwise, and that nothing here translates, are not given
 //! (`REFUSED`): a name that is missing is a clear error, memory written past a structure's end is none.
 //!
-//! Values of `errno`, numbers of signals and requests of `ioctl` are the host's; Darwin's headers have others beyond the
-//! first dozens.
+//! Values of `errno` and requests of `ioctl` are the host's; Darwin's headers have others beyond the first dozens.
 //!
 //! # Safety
 //!
@@ -30,6 +29,7 @@ mod math;
 mod memory;
 mod numbers;
 mod process;
+mod signals;
 #[cfg(test)]
 mod tests;
 mod threads;
@@ -83,13 +83,14 @@ type Table = Vec<(&'static str, Builtin)>;
 fn table() -> &'static Table {
     static TABLE: OnceLock<Table> = OnceLock::new();
     TABLE.get_or_init(|| {
-        let groups: [&[Function]; 8] = [
+        let groups: [&[Function]; 9] = [
             math::FUNCTIONS,
             memory::FUNCTIONS,
             ctype::FUNCTIONS,
             files::FUNCTIONS,
             numbers::FUNCTIONS,
             process::FUNCTIONS,
+            signals::FUNCTIONS,
             threads::FUNCTIONS,
             arch::DARWIN_FUNCTIONS,
         ];

@@ -1,14 +1,17 @@
 //! Functions that are told what to do by numbers of Darwin's own.
 
 use super::{Function, fail};
-use std::ffi::{c_char, c_int, c_long};
+use std::ffi::{c_char, c_int, c_long, c_void};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     ("clock_getres", clock_getres as *const ()),
     ("clock_gettime", clock_gettime as *const ()),
+    ("dlopen", dlopen as *const ()),
+    ("dlsym", dlsym as *const ()),
     ("mach_absolute_time", mach_absolute_time as *const ()),
     ("mach_timebase_info", mach_timebase_info as *const ()),
     ("setlocale", setlocale as *const ()),
+    ("select", select as *const ()),
     ("sysconf", sysconf as *const ()),
 ];
 
@@ -78,4 +81,57 @@ unsafe extern "C" fn sysconf(name: c_int) -> c_long {
     };
     // SAFETY: takes a number.
     unsafe { libc::sysconf(host) }
+}
+
+unsafe extern "C-unwind" fn dlopen(path: *const c_char, flags: c_int) -> *mut c_void {
+    unsafe extern "C-unwind" {
+        #[link_name = "dlopen"]
+        fn host(path: *const c_char, flags: c_int) -> *mut c_void;
+    }
+    let translate = |all, (darwin, host): (c_int, c_int)| if flags & darwin != 0 { all | host } else { all };
+    let flags = [
+        (0x1, libc::RTLD_LAZY),
+        (0x2, libc::RTLD_NOW),
+        (0x8, libc::RTLD_GLOBAL),
+        (0x10, libc::RTLD_NOLOAD),
+        (0x80, libc::RTLD_NODELETE),
+    ]
+    .into_iter()
+    .fold(0, translate);
+    // SAFETY: the caller gives a path or null; initialisers of the library run.
+    unsafe { host(path, if flags & libc::RTLD_NOW == 0 { flags | libc::RTLD_LAZY } else { flags }) }
+}
+
+unsafe extern "C" fn dlsym(library: *mut c_void, name: *const c_char) -> *mut c_void {
+    /// `RTLD_DEFAULT` and `RTLD_MAIN_ONLY`.
+    const DEFAULT: [isize; 2] = [-2, -5];
+    let library = if DEFAULT.contains(&library.addr().cast_signed()) { libc::RTLD_DEFAULT } else { library };
+    // SAFETY: the caller gives a library and a name.
+    unsafe { libc::dlsym(library, name) }
+}
+
+/// Darwin has microseconds in 32 bits, with nothing said about the 32 that follow.
+unsafe extern "C-unwind" fn select(
+    count: c_int,
+    read: *mut c_void,
+    write: *mut c_void,
+    except: *mut c_void,
+    timeout: *const (i64, i32),
+) -> c_int {
+    unsafe extern "C-unwind" {
+        #[link_name = "select"]
+        fn host(
+            count: c_int,
+            read: *mut c_void,
+            write: *mut c_void,
+            except: *mut c_void,
+            timeout: *mut libc::timeval,
+        ) -> c_int;
+    }
+    // SAFETY: null, or a time of that layout.
+    let mut time = unsafe { timeout.as_ref() }
+        .map(|&(seconds, micros)| libc::timeval { tv_sec: seconds, tv_usec: micros.into() });
+    let time = time.as_mut().map_or(std::ptr::null_mut(), std::ptr::from_mut);
+    // SAFETY: sets have the same layout.
+    unsafe { host(count, read, write, except, time) }
 }

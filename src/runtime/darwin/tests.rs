@@ -201,3 +201,15 @@ fn strings_are_cut_to_fit() {
         assert_eq!(CStr::from_ptr(text.as_ptr()), c"abcdefg");
     }
 }
+
+#[test]
+fn signals_have_numbers_both_ways() {
+    for number in 0..32 {
+        if let Some(host) = signals::to_host(number) {
+            assert_eq!(signals::from_host(host), number);
+        }
+    }
+    assert_eq!(signals::to_host(30), Some(libc::SIGUSR1));
+    assert_eq!(signals::to_host(11), Some(libc::SIGSEGV));
+    assert_eq!([7, 29, 32, -1].map(signals::to_host), [None; 4]);
+}

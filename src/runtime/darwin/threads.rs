@@ -23,6 +23,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ("pthread_rwlock_trywrlock", rwlock_trywrlock as *const ()),
     ("pthread_rwlock_unlock", rwlock_unlock as *const ()),
     ("pthread_rwlock_wrlock", rwlock_wrlock as *const ()),
+    ("pthread_setname_np", set_own_name as *const ()),
 ];
 
 const MUTEX: u32 = 0x32aa_aba7;
@@ -117,4 +118,10 @@ unsafe extern "C" fn mutexattr_settype(attributes: *mut libc::pthread_mutexattr_
     };
     // SAFETY: the caller's promise is the same.
     unsafe { libc::pthread_mutexattr_settype(attributes, kind) }
+}
+
+/// Names the calling thread.
+unsafe extern "C" fn set_own_name(name: *const std::ffi::c_char) -> c_int {
+    // SAFETY: the caller gives a name.
+    unsafe { libc::pthread_setname_np(libc::pthread_self(), name) }
 }
