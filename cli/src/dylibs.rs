@@ -8,6 +8,7 @@
 use crate::args::{CommandLine, MAIN, Speculation};
 use crate::inspect::Inspector;
 use crate::report::{self, OrReport, Outcome};
+use crate::watch::{self, Watched};
 use crate::{manager, threads};
 use jitlink::base::{Error, ExecutorAddr, Result};
 use jitlink::graph::Spelling;
@@ -15,7 +16,7 @@ use jitlink::host::{HostActions, ProcessSymbols, call_main};
 use jitlink::inputs::linker_script::{self, ScriptInput};
 use jitlink::inputs::search::Preference;
 use jitlink::inputs::{Input, InputFile, InputKind, LibrarySearch, Members, Origin, classify};
-use jitlink::lazy::{LazyObjects, LazyReexports, OrderSpeculator};
+use jitlink::lazy::{LazyObjects, LazyReexports, OrderSpeculator, ReplaceableObjects};
 use jitlink::link::{LinkOptions, Plugin, UndefinedPolicy};
 use jitlink::runtime::program::set_initializer_arguments;
 use jitlink::session::generators::{ArchiveGenerator, LibraryGenerator, ProcessGenerator, archive_members};
@@ -23,6 +24,7 @@ use jitlink::session::{
     ExecutionSession, ExecutorSymbol, JitDylib, JitSymbolFlags, LinkInfo, ObjectBuffer, SessionOptions,
     SessionPlugin, Visibility,
 };
+use std::cell::RefCell;
 use std::mem::forget;
 use std::path::Path;
 use std::sync::Arc;
@@ -116,6 +118,11 @@ struct Loading {
     dylibs: Vec<JitDylib>,
     search: LibrarySearch,
     lazy: LazyObjects,
+    /// For each dylib its objects that are replaced when their files change.
+    replaceable: Vec<Arc<ReplaceableObjects>>,
+    watched: RefCell<Vec<Watched>>,
+    /// Lazy objects, with the dylibs they belong to.
+    waiting: RefCell<Vec<(usize, ObjectBuffer)>>,
 }
 
 impl Loading {
@@ -139,7 +146,11 @@ impl Loading {
         if let Some(speculator) = speculator {
             reexports.set_observer(speculator.clone());
         }
-        Ok(Self { command_line, session, process, dylibs, search, lazy: LazyObjects::new(reexports) })
+        let lazy = LazyObjects::new(reexports);
+        let replaceable = dylibs.iter().filter(|_| options.watch);
+        let replaceable = replaceable.map(|dylib| Arc::new(ReplaceableObjects::new(dylib))).collect();
+        let (watched, waiting) = (RefCell::default(), RefCell::default());
+        Ok(Self { command_line, session, process, dylibs, search, lazy, replaceable, watched, waiting })
     }
 
     /// Adds everything that the command line names. All that cannot be used is reported, not just the first.
@@ -154,6 +165,14 @@ impl Loading {
             }
             let added = self.add(dylib, input, placement.lazy, placement.weak);
             failed = added.or_report().err().or(failed);
+        }
+        let waiting = self.waiting.take();
+        for (index, dylib) in self.dylibs.iter().enumerate() {
+            let of_dylib = waiting.iter().filter(|(number, _)| *number == index);
+            let objects: Vec<_> = of_dylib.map(|(_, object)| object.clone()).collect();
+            if !objects.is_empty() {
+                failed = self.lazy.add_all(dylib, objects).or_report().err().or(failed);
+            }
         }
         let symbols = options.abs.iter().map(|absolute| {
             (absolute.name.as_bytes(), ExecutorSymbol::data(ExecutorAddr(absolute.address), 0))
@@ -212,8 +231,16 @@ impl Loading {
     fn add_file(&self, dylib: &JitDylib, path: &Path, members: Members, lazy: bool) -> Result<()> {
         let file = InputFile::open(path)?;
         let kind = classify(file.bytes());
+        let number = self.dylibs.iter().position(|known| known == dylib).unwrap_or(0);
+        if let Some(replaceable) = self.replaceable.get(number).filter(|_| kind.is_object()) {
+            self.watched.borrow_mut().push(Watched::new(path, replaceable));
+            return replaceable.add(&watch::read(path)?);
+        }
         match (kind, members) {
-            (kind, _) if kind.is_object() && lazy => self.lazy.add(dylib, ObjectBuffer::from_file(file)),
+            (kind, _) if kind.is_object() && lazy => {
+                self.waiting.borrow_mut().push((number, ObjectBuffer::from_file(file)));
+                Ok(())
+            }
             (kind, _) if kind.is_object() => dylib.add_object(ObjectBuffer::from_file(file)),
             (InputKind::Archive | InputKind::ThinArchive, Members::All) => {
                 archive_members(&Arc::new(file))?.into_iter().try_for_each(|member| dylib.add_object(member))
@@ -260,6 +287,9 @@ impl Loading {
         let symbol = self.report(main.lookup(&entry))?;
         if options.show_entry_es {
             report::print(&self.session.describe());
+        }
+        if options.watch {
+            watch::start(self.watched.take());
         }
         let argv = self.command_line.argv();
         set_initializer_arguments(argv.clone()).or_report()?;

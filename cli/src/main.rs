@@ -22,6 +22,7 @@ mod self_relocations;
 mod session;
 mod show;
 mod threads;
+mod watch;
 
 use args::CommandLine;
 use std::ffi::{CStr, OsStr, OsString, c_char, c_int};

@@ -2,8 +2,8 @@
 
 use super::reexports::{LazyReexport, LazyReexports};
 use crate::base::Result;
-use crate::session::{JitDylib, JitSymbolFlags, ObjectBuffer, ResourceTracker, Visibility, object_symbols};
-use std::collections::HashMap;
+use crate::session::{JitDylib, JitSymbolFlags, ObjectBuffer, ReadObject, ResourceTracker, Visibility};
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 /// Adds objects to dylibs whose functions are entries that link the object when they are first called. References to data
@@ -36,37 +36,41 @@ impl LazyObjects {
     /// # Errors
     /// It is malformed, or what it defines has been defined before.
     pub fn add(&self, dylib: &JitDylib, object: ObjectBuffer) -> Result<()> {
-        self.add_tracked(dylib, object).map(drop)
+        self.add_all(dylib, vec![object]).map(drop)
     }
 
-    /// As [`add`](Self::add): removing the tracker removes the object, though not its names in `dylib`.
+    /// Adds objects to `dylib`, which is faster than one by one. Removing a tracker removes its object, though not its names
+    /// in `dylib`.
     ///
     /// # Errors
-    /// As for [`add`](Self::add).
-    pub fn add_tracked(&self, dylib: &JitDylib, object: ObjectBuffer) -> Result<ResourceTracker> {
+    /// As for [`add`](Self::add); then none is added.
+    pub fn add_all(&self, dylib: &JitDylib, objects: Vec<ObjectBuffer>) -> Result<Vec<ResourceTracker>> {
         let implementation = self.implementation(dylib)?;
-        let symbols = object_symbols(&object)?;
-        let tracker = implementation.create_tracker();
-        tracker.add_object(object)?;
-        let exported = symbols.iter().filter(|(_, flags)| flags.contains(JitSymbolFlags::EXPORTED));
-        let (functions, data): (Vec<_>, Vec<_>) =
-            exported.partition(|(_, flags)| flags.contains(JitSymbolFlags::CALLABLE));
-        // Another definition of a weak name stands.
-        let is_new = |name: &[u8], flags: JitSymbolFlags| !flags.is_weak() || !dylib.defines(name);
-        let functions: Vec<LazyReexport<'_>> = functions
-            .iter()
-            .filter(|(name, flags)| is_new(name, *flags))
-            .map(|(name, flags)| LazyReexport { name, target: name, flags: *flags })
-            .collect();
-        let defined = self.reexports.define(dylib, None, &implementation, &functions).and_then(|()| {
-            data.iter()
-                .filter(|(name, flags)| is_new(name, *flags))
-                .try_for_each(|(name, flags)| dylib.reexport(&implementation, [(name, name)], *flags))
+        let objects = objects.into_iter().map(ReadObject::new).collect::<Result<Vec<_>>>()?;
+        let entries = Entries::of(dylib, &objects);
+        let mut trackers = Vec::with_capacity(objects.len());
+        let mut added = objects.into_iter().try_for_each(|object| {
+            let tracker = implementation.create_tracker();
+            let added = tracker.add_read(object);
+            trackers.push(tracker);
+            added
         });
-        match defined {
-            Ok(()) => Ok(tracker),
+        if added.is_ok() {
+            let lazy: Vec<_> = entries
+                .functions
+                .iter()
+                .map(|(name, flags)| LazyReexport { name, target: name, flags: *flags })
+                .collect();
+            added = self.reexports.define(dylib, None, &implementation, &lazy);
+        }
+        let mut data = entries.data.iter();
+        added = added.and_then(|()| {
+            data.try_for_each(|(name, flags)| dylib.reexport(&implementation, [(name, name)], *flags))
+        });
+        match added {
+            Ok(()) => Ok(trackers),
             Err(error) => {
-                tracker.remove()?;
+                trackers.into_iter().try_for_each(|tracker| tracker.remove().map(drop))?;
                 Err(error)
             }
         }
@@ -88,5 +92,31 @@ impl LazyObjects {
         made.set_whole_order(&own.into_iter().chain(rest).collect::<Vec<_>>());
         implementations.insert(dylib.name().to_owned(), made.clone());
         Ok(made)
+    }
+}
+
+type Symbols = Vec<(Vec<u8>, JitSymbolFlags)>;
+
+/// What becomes of the names that objects export.
+struct Entries {
+    functions: Symbols,
+    data: Symbols,
+}
+
+impl Entries {
+    /// Of a weak name another definition stands, should there be one.
+    fn of(dylib: &JitDylib, objects: &[ReadObject]) -> Self {
+        let mut seen = HashSet::new();
+        let mut entries = Self { functions: Vec::new(), data: Vec::new() };
+        for (name, flags) in objects.iter().flat_map(ReadObject::symbols) {
+            let hidden = !flags.contains(JitSymbolFlags::EXPORTED);
+            if hidden || flags.is_weak() && (dylib.defines(name) || !seen.insert(name)) {
+                continue;
+            }
+            let callable = flags.contains(JitSymbolFlags::CALLABLE);
+            let list = if callable { &mut entries.functions } else { &mut entries.data };
+            list.push((name.to_vec(), flags));
+        }
+        entries
     }
 }

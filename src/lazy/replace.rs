@@ -269,7 +269,8 @@ impl ReplaceableObjects {
         let made = self.reexports.define_entries(&self.dylib, None, &current.dylib, &lazy)?;
         entries.extend(made);
         let data = data.iter().filter(|(name, flags)| is_new(name, *flags));
-        data.map(|(name, flags)| current.data.reexport(&current.dylib, name, *flags)).collect()
+        let mut data = data;
+        data.try_for_each(|(name, flags)| current.data.reexport(&current.dylib, name, *flags))
     }
 
     /// Where the variables of a version are, if it has been linked.

@@ -124,6 +124,57 @@ mod tests {
         assert!(!a.is_own());
     }
 
+    /// Whether `to` can be reached from `from` by what waits for what.
+    fn reaches(waits: &[Vec<usize>; NODES], from: usize, to: usize) -> bool {
+        let (mut seen, mut rest) = ([false; NODES], vec![from]);
+        while let Some(node) = rest.pop() {
+            if node == to {
+                return true;
+            }
+            if !std::mem::replace(&mut seen[node], true) {
+                rest.extend(&waits[node]);
+            }
+        }
+        false
+    }
+
+    const NODES: usize = 4;
+
+    /// All ways in which four threads, each in the middle of something, come to wait for some of the others: whoever would
+    /// close a circle is told, and nobody else.
+    #[test]
+    fn circles_are_found_by_who_would_close_them_and_only_then() {
+        let subsets = |own: usize| {
+            (1usize..1 << NODES)
+                .filter(move |set| set >> own & 1 == 0)
+                .map(|set| (0..NODES).filter(|node| set >> node & 1 != 0).collect::<Vec<_>>())
+        };
+        let orders =
+            (0..NODES.pow(NODES as u32)).map(|code| [0, 1, 2, 3].map(|at| code / NODES.pow(at) % NODES));
+        let orders: Vec<[usize; NODES]> =
+            orders.filter(|order| (0..NODES).all(|node| order.contains(&node))).collect();
+        assert_eq!(orders.len(), 24);
+        let choices: [Vec<Vec<usize>>; NODES] = std::array::from_fn(|own| subsets(own).collect());
+        let count = choices[0].len();
+        for order in &orders {
+            for code in 0..count.pow(NODES as u32) {
+                let mut activities = Activities::default();
+                let all: [Activity; NODES] = std::array::from_fn(|_| activities.begin("one".into()));
+                let mut waits: [Vec<usize>; NODES] = Default::default();
+                for (at, &own) in order.iter().enumerate() {
+                    let on = &choices[own][code / count.pow(at as u32) % count];
+                    let closes = on.iter().any(|node| reaches(&waits, *node, own));
+                    let keys: Vec<Activity> = on.iter().map(|node| all[*node]).collect();
+                    let told = all[own].run(|| activities.wait(&keys)).is_err();
+                    assert_eq!(told, closes, "{order:?} {waits:?} {own} {on:?}");
+                    if !told {
+                        waits[own].clone_from(on);
+                    }
+                }
+            }
+        }
+    }
+
     #[test]
     fn an_outer_activity_waits_with_the_inner_one() {
         let mut activities = Activities::default();

@@ -3,6 +3,7 @@
 use super::buffer::ObjectBuffer;
 use super::flags::JitSymbolFlags;
 use super::names::{self, NameList, Span, span_of};
+use super::unit::{Existing, Material, NewUnit};
 use crate::base::{Error, Place, Result};
 use crate::formats::{GlobalKind, GlobalSymbol, Object};
 use crate::graph::{Linkage, Scope, Spelling, SymbolFlags};
@@ -34,6 +35,37 @@ pub(super) struct Ref {
 pub fn object_symbols(object: &ObjectBuffer) -> Result<Vec<(Vec<u8>, JitSymbolFlags)>> {
     let facts = Facts::of_objects(std::slice::from_ref(object))?;
     Ok(facts.defs.iter().map(|def| (facts.name(def.span).to_vec(), def.flags)).collect())
+}
+
+/// An object whose names have been read.
+#[derive(Debug)]
+pub(crate) struct ReadObject {
+    buffer: ObjectBuffer,
+    facts: Facts,
+}
+
+impl ReadObject {
+    pub(crate) fn new(buffer: ObjectBuffer) -> Result<Self> {
+        let facts = Facts::of_objects(std::slice::from_ref(&buffer))?;
+        Ok(Self { buffer, facts })
+    }
+
+    /// The names that it defines.
+    pub(crate) fn symbols(&self) -> impl Iterator<Item = (&[u8], JitSymbolFlags)> {
+        self.facts.defs.iter().map(|def| (self.facts.name(def.span), def.flags))
+    }
+
+    pub(super) fn into_unit(self) -> NewUnit {
+        let Self { buffer, facts } = self;
+        NewUnit {
+            name: Arc::clone(buffer.name()),
+            facts,
+            material: Material::Objects(vec![buffer]),
+            order: None,
+            existing: Existing::Refuse,
+            image: None,
+        }
+    }
 }
 
 /// Names defined and referred to.

@@ -40,6 +40,7 @@ mod unit;
 pub use buffer::ObjectBuffer;
 pub(crate) use dylib::WeakDylib;
 pub use dylib::{JitDylib, Visibility};
+pub(crate) use facts::ReadObject;
 pub use facts::object_symbols;
 pub use flags::{ExecutorSymbol, JitSymbolFlags};
 pub use generator::{DefinitionGenerator, WantedName};

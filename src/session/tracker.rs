@@ -2,6 +2,7 @@
 
 use super::buffer::ObjectBuffer;
 use super::dylib::{Dylib, JitDylib, Visibility};
+use super::facts::ReadObject;
 use super::flags::{ExecutorSymbol, JitSymbolFlags};
 use super::image::Image;
 use super::lookup::{Guard, guarded};
@@ -58,6 +59,12 @@ impl ResourceTracker {
     /// As there.
     pub fn add_object(&self, object: ObjectBuffer) -> Result<()> {
         self.dylib.add_objects_to(self.key, vec![object])
+    }
+
+    /// As [`add_object`](Self::add_object), for one whose names have been read.
+    pub(crate) fn add_read(&self, object: ReadObject) -> Result<()> {
+        let unit = object.into_unit();
+        self.dylib.session.lock().define(&self.dylib.inner, self.key, unit).map(drop)
     }
 
     /// As [`JitDylib::add_objects`].

@@ -91,15 +91,20 @@ fn a_version_that_cannot_be_linked_changes_nothing() {
     assert!(replaceable.add(&again).is_err());
 }
 
+/// Compilers that optimise see through calls within a file, even if they leave them there.
+fn unoptimized(number: u32, text: &str) -> ObjectBuffer {
+    object_with(&format!("loop{number}.c"), text, &["-O0"]).renamed("loop.o")
+}
+
 #[test]
 fn a_loop_changes_while_it_runs() {
     let text = |value: i32| {
         format!(
-            "__attribute__((noinline, optnone)) int step(void) {{ return {value}; }}
+            "int step(void) {{ return {value}; }}
              int loop(volatile int *seen) {{ int v; do *seen = v = step(); while (v >= 0); return v; }}"
         )
     };
-    let (jit, replaceable) = with(&[version("loop", 1, &text(1))]);
+    let (jit, replaceable) = with(&[unoptimized(1, &text(1))]);
     let entry = jit.main().lookup("loop").unwrap().address;
     // SAFETY: this is the function's type, and its entry is never removed.
     let run: extern "C" fn(*mut i32) -> i32 = unsafe { std::mem::transmute(entry.0 as usize) };
@@ -114,7 +119,7 @@ fn a_loop_changes_while_it_runs() {
             while seen.load(Relaxed) != number - 1 {
                 std::thread::yield_now();
             }
-            replaceable.replace(&version("loop", number as u32, &text(value)), DataRule::Keep).unwrap();
+            replaceable.replace(&unoptimized(number as u32, &text(value)), DataRule::Keep).unwrap();
         }
     });
     assert!(ended.load(Relaxed));

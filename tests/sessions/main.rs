@@ -9,6 +9,7 @@ mod definitions;
 mod dylibs;
 mod failures;
 mod initializers;
+#[allow(dead_code)]
 mod support;
 mod threads;
 mod trackers;

@@ -86,6 +86,10 @@ pub(crate) struct Options {
     #[arg(long, num_args = 0, default_missing_value = "", action = clap::ArgAction::Append, help_heading = "Dylibs")]
     lazy: Vec<String>,
 
+    /// Run the program, and swap in the new functions of an object whenever its file changes
+    #[arg(long, help_heading = "Dylibs")]
+    pub(crate) watch: bool,
+
     /// Link against shared library FILE; weak references are null if it is missing
     #[arg(long = "weak_library", value_name = "FILE", help_heading = "Dylibs")]
     weak_files: Vec<PathBuf>,
@@ -291,6 +295,7 @@ impl CommandLine {
         let Options { show_init_es, show_entry_es, speculate, record_lazy_execs, .. } = &self.options;
         self.dylibs.names.len() > 1
             || self.dylibs.placements.iter().any(|placement| placement.lazy || placement.weak)
+            || self.options.watch
             || *show_init_es
             || *show_entry_es
             || *speculate != Speculation::None

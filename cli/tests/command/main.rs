@@ -20,3 +20,4 @@ mod reports;
 mod sections;
 mod self_relocations;
 mod symbol_table;
+mod watch;
