@@ -81,6 +81,18 @@ pub struct ThreadLocal {
     pub offset_entry: Option<u64>,
 }
 
+/// Where a thread's table of its blocks is, for code that looks there itself: `table[module]` is the block's offset from the
+/// thread pointer, or zero.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ThreadTable {
+    /// Offset from the thread pointer of the table's address, which its length follows.
+    pub thread_offset: i64,
+    /// Address of the resolver function for what the table does not have.
+    pub resolver: u64,
+    /// Address of `__tls_get_addr`, which takes the complement of a module number in the table.
+    pub get_addr: u64,
+}
+
 /// Where the batch's own thread-local variables are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ThreadModule {
@@ -238,6 +250,9 @@ struct ArchFacts {
     compact_unwind: &'static compact_unwind::Facts,
     executable_thread_offset: fn(u64, u64) -> i64,
     module_base_is_thread_pointer: bool,
+    tls_resolver_size: usize,
+    tls_get_addr_offset: u64,
+    write_tls_resolver: fn(&mut [u8], ThreadTable) -> Option<()>,
 }
 
 /// The facts of an architecture. This, and [`can_relax`] and [`fix_up`] on the way of the data, are all that dispatches.
@@ -364,6 +379,25 @@ pub fn detours(architecture: Architecture) -> Option<&'static DetourFacts> {
 #[must_use]
 pub fn executable_thread_offset(architecture: Architecture, size: u64, alignment: u64) -> i64 {
     (facts(architecture).executable_thread_offset)(size, alignment)
+}
+
+/// Size in bytes of the resolver function of TLS descriptors that an image has of its own, aligned to 32; zero where it
+/// does without.
+#[must_use]
+pub fn tls_resolver_size(architecture: Architecture) -> usize {
+    facts(architecture).tls_resolver_size
+}
+
+/// The offset of `__tls_get_addr` in what is written with that function.
+#[must_use]
+pub fn tls_get_addr_offset(architecture: Architecture) -> u64 {
+    facts(architecture).tls_get_addr_offset
+}
+
+/// Writes both; none where they cannot reach the table.
+#[must_use]
+pub fn write_tls_resolver(architecture: Architecture, bytes: &mut [u8], table: ThreadTable) -> Option<()> {
+    (facts(architecture).write_tls_resolver)(bytes, table)
 }
 
 /// Whether `_TLS_MODULE_BASE_` is the thread pointer once accesses are rewritten for local exec, so that offsets of

@@ -1,5 +1,6 @@
 //! The allocation actions of an image that runs in this process.
 
+use crate::arch::ThreadTable;
 use crate::base::{Action, ActionPair, AddrRange, ExecutorAddr, Result};
 use crate::link::{
     DataCopy, ImageActions, IndirectSlot, ThreadLocalPlace, ThreadLocalRequest, ThreadLocalSymbol,
@@ -38,6 +39,14 @@ impl ImageActions for HostActions {
             Box::new(InPool(PoolReservation::new(size, alignment)?))
         } else {
             Box::new(InBlocks(Reservation::new()?))
+        })
+    }
+
+    fn thread_table(&self) -> Option<ThreadTable> {
+        Some(ThreadTable {
+            thread_offset: thread_locals::table_offset(),
+            resolver: thread_locals::descriptor_function().0,
+            get_addr: thread_locals::get_addr_function().0,
         })
     }
 

@@ -1,6 +1,7 @@
 //! What a link asks to be done in the executing process. The driver does not know how: the host supplies it.
 
 use super::resolver::ThreadLocalSymbol;
+use crate::arch::ThreadTable;
 use crate::base::{Action, ActionPair, AddrRange, Error, ExecutorAddr, Result};
 
 /// A variable to be copied into the image before its initialisers run. No two of a link overlap.
@@ -78,6 +79,11 @@ pub trait ImageActions {
     fn place_thread_locals(&self, request: ThreadLocalRequest) -> Result<Box<dyn ThreadLocalPlace>> {
         let _ = request;
         Err(Error::invalid("the executing process has no place for thread-local variables", None))
+    }
+
+    /// Where threads have tables of their blocks of thread-local variables, if code may look there itself.
+    fn thread_table(&self) -> Option<ThreadTable> {
+        None
     }
 
     /// What thread-local variables that nothing defines are: null, for the models that can express it.

@@ -163,6 +163,10 @@ pub fn link<'data>(
     let entries = Entries::new(&needs, local_needs);
     image.add_entries(&entries, &graphs, &globals);
     image.add_thread_slots(thread_locals.words());
+    let thread_table = context.actions.and_then(|actions| actions.thread_table());
+    if let Some(table) = thread_table {
+        image.add_thread_code(&thread_locals, &globals, &externals, table);
+    }
     let merging = Merging::new(&mut graphs, &live, &mut image, workers)?;
     let plans = plan_frames(&frames, &live);
     add_frame_terminator(&mut image, &plans);
@@ -207,7 +211,7 @@ pub fn link<'data>(
     verify(&graphs)?;
     let mut addresses = placing.addresses(&graphs, &islands);
     addresses.resolve_names(workers);
-    let mut tables = tables(&addresses, &layout)?;
+    let mut tables = tables(&addresses, &layout, thread_table)?;
     if let Some(block) = unwind_table {
         let (addresses, layout, live) = (&addresses, &layout, &live);
         let making = unwind_info::Making { addresses, layout, live, frames: &frames, plans: &plans };

@@ -1,9 +1,11 @@
 //! The image graph: what the linker itself adds to a batch, as one more graph whose blocks are laid out like all others.
 
 use super::entries::{Entries, EntryOwner};
+use super::externals::External;
 use super::globals::{GlobalId, Globals, Rank, SymbolRef};
 use super::groups::SegmentClass;
-use crate::arch;
+use super::thread_locals::ThreadLocals;
+use crate::arch::{self, ThreadTable};
 use crate::base::{Error, ExecutorAddr, Result};
 use crate::formats::elf::ehdr;
 use crate::formats::macho::header;
@@ -14,6 +16,7 @@ use crate::graph::{
     SectionFlags, SectionId, SectionRole, Spelling, Symbol, SymbolFlags, SymbolId, SymbolKind,
 };
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::ops::Range;
 
 /// The image graph and where its parts are.
@@ -34,6 +37,8 @@ pub(crate) struct Image<'data> {
     pub(crate) landing_pads: bool,
     /// GOT entries for thread-local variables.
     pub(crate) thread_slots: Option<BlockId>,
+    /// The resolver function of TLS descriptors, where the image has one of its own.
+    pub(crate) thread_code: Option<BlockId>,
     pub(crate) header: Option<BlockId>,
     /// Variables of shared libraries that 32-bit code refers to: the library's address, and where the copy is.
     pub(crate) copies: Vec<(u64, BlockId)>,
@@ -63,6 +68,7 @@ impl<'data> Image<'data> {
             slot_of_plt: Vec::new(),
             landing_pads: false,
             thread_slots: None,
+            thread_code: None,
             header: None,
             copies: Vec::new(),
             linker_symbols: Vec::new(),
@@ -235,6 +241,33 @@ impl<'data> Image<'data> {
             let symbol = self.define(globals, id, block);
             let symbol = &mut self.graph.symbols[symbol.index()];
             (symbol.value, symbol.size) = (address - from, rest);
+        }
+    }
+
+    /// Makes room for functions of the image's own that find threads' blocks, if they are used: for descriptors, and in
+    /// place of the process's `__tls_get_addr`.
+    pub(crate) fn add_thread_code(
+        &mut self,
+        thread_locals: &ThreadLocals,
+        globals: &Globals<'data>,
+        externals: &HashMap<GlobalId, External>,
+        table: ThreadTable,
+    ) {
+        let is_hosts = |id: &GlobalId| externals.get(id).is_some_and(|one| one.address().0 == table.get_addr);
+        let get_addr = globals.find(b"__tls_get_addr").filter(is_hosts);
+        let architecture = self.graph.architecture;
+        let size = arch::tls_resolver_size(architecture) as u64;
+        if size == 0 || get_addr.is_none() && !thread_locals.has_dynamic_descriptors() {
+            return;
+        }
+        let code = Permissions::READ | Permissions::EXECUTE;
+        let block = self.add_block(".tlsdesc", code, SectionFlags::empty(), Shape::content(size, 32));
+        self.thread_code = Some(block);
+        if let Some(id) = get_addr {
+            let symbol = self.define(globals, id, block);
+            let symbol = &mut self.graph.symbols[symbol.index()];
+            symbol.value = arch::tls_get_addr_offset(architecture);
+            symbol.size = size - symbol.value;
         }
     }
 

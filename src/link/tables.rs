@@ -3,7 +3,7 @@
 use super::addresses::Addresses;
 use super::image::SLOT;
 use super::layout::{self, Layout};
-use crate::arch::{self, PltEntry};
+use crate::arch::{self, PltEntry, ThreadTable};
 use crate::base::Result;
 use crate::formats::elf::{self, ehdr};
 use crate::formats::macho;
@@ -13,14 +13,21 @@ use crate::graph::{Block, BlockId, Content, LinkGraph, Spelling};
 pub(super) type Tables = Vec<(BlockId, Vec<u8>)>;
 
 /// The contents of GOT, PLT, slots and header.
-pub(super) fn tables(addresses: &Addresses<'_, '_>, layout: &Layout) -> Result<Tables> {
+pub(super) fn tables(
+    addresses: &Addresses<'_, '_>,
+    layout: &Layout,
+    thread_table: Option<ThreadTable>,
+) -> Result<Tables> {
     let image = addresses.image;
     let owners = &addresses.entries.got;
     let mut got: Vec<u8> = owners.iter().flat_map(|owner| addresses.address(*owner).to_le_bytes()).collect();
     got.resize(addresses.graphs[image.index as usize].blocks[image.got.index()].size as usize, 0);
     let mut contents = vec![(image.got, got)];
     write_plt(addresses, &mut contents)?;
-    contents.extend(image.thread_slots.map(|block| (block, addresses.thread_slots())));
+    let code = addresses.thread_code(thread_table)?;
+    let resolver = code.as_ref().map(|(block, _)| addresses.block_address(*block));
+    contents.extend(image.thread_slots.map(|block| (block, addresses.thread_slots(resolver))));
+    contents.extend(code);
     if let Some(header) = image.header {
         contents.push((header, header_bytes(addresses, layout, header)?));
     }

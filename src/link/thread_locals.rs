@@ -13,9 +13,9 @@ use super::image::{Image, SLOT};
 use super::layout::Layout;
 use super::mark::need;
 use super::resolver::ThreadLocalSymbol;
-use crate::arch::{self, ThreadLocal, ThreadModule};
-use crate::base::{AddrRange, Result};
-use crate::graph::Architecture;
+use crate::arch::{self, ThreadLocal, ThreadModule, ThreadTable};
+use crate::base::{AddrRange, Error, Result};
+use crate::graph::{Architecture, BlockId};
 use crate::passes::bounds::{LinkerSymbol, parse_linker_symbol};
 use std::sync::OnceLock;
 
@@ -106,6 +106,11 @@ impl ThreadLocals {
         let position = self.words.next_multiple_of(words);
         self.words = position + words;
         position
+    }
+
+    /// Whether there are descriptors for blocks of threads.
+    pub(super) fn has_dynamic_descriptors(&self) -> bool {
+        !self.in_all_threads && self.entries.iter().any(|(_, entry)| entry.descriptor.is_some())
     }
 
     /// How many words the entries take.
@@ -250,8 +255,27 @@ impl Addresses<'_, '_> {
         block.map_or(0, |block| block.address.0.wrapping_add(SLOT * u64::from(position)))
     }
 
-    /// The contents of the GOT entries.
-    pub(super) fn thread_slots(&self) -> Vec<u8> {
+    /// The address of a block of the image graph.
+    pub(super) fn block_address(&self, block: BlockId) -> u64 {
+        self.graphs[self.image.index as usize].blocks[block.index()].address.0
+    }
+
+    /// The code of the image's own functions that find threads' blocks.
+    pub(super) fn thread_code(&self, table: Option<ThreadTable>) -> Result<Option<(BlockId, Vec<u8>)>> {
+        let graph = &self.graphs[self.image.index as usize];
+        let (Some(block), Some(table)) = (self.image.thread_code, table) else { return Ok(None) };
+        let mut code = vec![0; graph.blocks[block.index()].size as usize];
+        match arch::write_tls_resolver(graph.architecture, &mut code, table) {
+            Some(()) => Ok(Some((block, code))),
+            None => Err(Error::invalid(
+                "the table of thread-local blocks is too far from the thread pointer",
+                None,
+            )),
+        }
+    }
+
+    /// The contents of the GOT entries. `resolver` is the image's own function for descriptors of threads' blocks.
+    pub(super) fn thread_slots(&self, resolver: Option<u64>) -> Vec<u8> {
         let thread_locals = self.thread_locals;
         let mut words = vec![0u64; thread_locals.words as usize];
         let mut put = |position: Option<u32>, values: &[u64]| {
@@ -264,7 +288,11 @@ impl Addresses<'_, '_> {
         for (owner, entry) in &thread_locals.entries {
             let Some((symbol, _)) = self.thread_local_symbol(*owner) else { continue };
             put(entry.pair, &[symbol.module, symbol.offset]);
-            put(entry.descriptor, &symbol.descriptor);
+            let [function, argument] = symbol.descriptor;
+            let is_in_block =
+                thread_locals.placed.get().is_some_and(|placed| placed.start.descriptor[0] == function);
+            let function = resolver.filter(|_| is_in_block).unwrap_or(function);
+            put(entry.descriptor, &[function, argument]);
             put(entry.offset, &[symbol.thread_offset.unwrap_or(0).cast_unsigned()]);
         }
         words.iter().flat_map(|word| word.to_le_bytes()).collect()

@@ -35,6 +35,9 @@ pub(super) static FACTS: ArchFacts = ArchFacts {
     compact_unwind: &compact_unwind::FACTS,
     executable_thread_offset,
     module_base_is_thread_pointer: false,
+    tls_resolver_size: 0,
+    tls_get_addr_offset: 0,
+    write_tls_resolver: |_, _| None,
 };
 
 /// Variant I: the variables follow a control block of 16 bytes at the thread pointer, rounded up to their alignment.

@@ -10,6 +10,7 @@ mod relax;
 #[cfg(test)]
 mod tests;
 mod thread_local;
+mod tls_resolver;
 
 pub use fixup::fix_up;
 pub use plt::{PLT_ENTRY_SIZE, write_plt_entry};
@@ -34,6 +35,9 @@ pub(super) static FACTS: ArchFacts = ArchFacts {
     compact_unwind: &compact_unwind::FACTS,
     executable_thread_offset,
     module_base_is_thread_pointer: true,
+    tls_resolver_size: tls_resolver::SIZE,
+    tls_get_addr_offset: tls_resolver::GET_ADDR as u64,
+    write_tls_resolver: tls_resolver::write,
 };
 
 /// Variant II: the variables end at the thread pointer, rounded up to their alignment.

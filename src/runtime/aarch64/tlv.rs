@@ -4,8 +4,9 @@ use super::tls_descriptor;
 use std::arch::naked_asm;
 
 /// The function in each descriptor of a variable: takes the descriptor's address in `x0`, returns that of the variable
-/// there, and keeps all other registers but flags. The descriptor's second word is the module's number, its third the
-/// variable's offset there; put together they are what the function of an ELF descriptor takes, which keeps registers, too.
+/// there, and keeps all other registers but flags. The descriptor's second word is the complement of the module's number,
+/// its third the variable's offset there; put together they are what the function of an ELF descriptor takes, which keeps
+/// registers, too.
 #[unsafe(naked)]
 pub(in crate::runtime) unsafe extern "C" fn tlv_address() {
     naked_asm!(
@@ -16,6 +17,7 @@ pub(in crate::runtime) unsafe extern "C" fn tlv_address() {
         ".cfi_offset x29, -32",
         ".cfi_offset x30, -24",
         "ldp x30, x0, [x0, #8]",
+        "mvn w30, w30",
         "orr x0, x0, x30, lsl #32",
         "str x0, [sp, #24]",
         "add x0, sp, #16",

@@ -172,6 +172,13 @@ pub fn descriptor_function() -> ExecutorAddr {
     ExecutorAddr(arch::tls_descriptor as *const () as u64)
 }
 
+/// The offset from the thread pointer, the same in every thread, of a thread's table of blocks: its address, and the number
+/// of its entries. An entry is the block's offset from the thread pointer, by module number; zero where there is no block.
+#[must_use]
+pub fn table_offset() -> i64 {
+    arch::thread_locals_slot().addr().wrapping_sub(arch::thread_pointer()) as i64
+}
+
 /// The resolver function of TLS descriptors of absent weak symbols, whose second word is the addend: the variable's address
 /// comes out as that.
 #[must_use]

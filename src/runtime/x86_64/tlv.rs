@@ -4,7 +4,7 @@ use super::tls_descriptor;
 use std::arch::naked_asm;
 
 /// The function in each descriptor of a variable: takes the descriptor's address in `rdi`, returns that of the variable in
-/// `rax`, and keeps all other registers. The descriptor's second word is the module's number, its third the variable's
+/// `rax`, and keeps all other registers. The descriptor's second word is the complement of the module's number, its third the variable's
 /// offset there; put together they are what the function of an ELF descriptor takes, which keeps registers, too.
 #[unsafe(naked)]
 pub(in crate::runtime) unsafe extern "C" fn tlv_address() {
@@ -14,6 +14,7 @@ pub(in crate::runtime) unsafe extern "C" fn tlv_address() {
         "sub rsp, 24",
         ".cfi_adjust_cfa_offset 24",
         "mov eax, dword ptr [rdi + 8]",
+        "not eax",
         "shl rax, 32",
         "or rax, qword ptr [rdi + 16]",
         "mov qword ptr [rsp + 8], rax",
