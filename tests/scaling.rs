@@ -143,6 +143,49 @@ fn sections_with_bounds() {
 }
 
 #[test]
+fn mach_o_functions() {
+    links_mach_o_in_time("mach-functions", 60_000, |count| {
+        let one = ".macro one\n.globl _f\\@\n_f\\@: .cfi_startproc\ncall _g\\@\nleaq Ltext\\@(%rip), %rax\nret\n\
+                   .cfi_endproc\n_g\\@: ret\n.section __TEXT,__cstring,cstring_literals\nLtext\\@: .asciz \"text \\@\"\n\
+                   .section __TEXT,__const\nLdata\\@: .quad _f\\@ - Ldata\\@\n.text\n.endm\n";
+        format!("{one}.text\n.rept {count}\none\n.endr\n.subsections_via_symbols\n")
+    });
+}
+
+#[test]
+fn mach_o_sections_with_bounds() {
+    let one = assemble_for(DARWIN, "mach-bounds", 0, |_| {
+        ".data\n.globl _s00000\n_s00000: .quad section$start$__DATA$__s00000, section$end$__DATA$__s00000\n\
+         .section __DATA,__s00000\n.quad 1\n.subsections_via_symbols\n"
+            .to_owned()
+    });
+    let places: Vec<usize> =
+        one.windows(6).enumerate().filter(|(_, bytes)| bytes == b"s00000").map(|(at, _)| at).collect();
+    let renamed = |index: usize| {
+        let mut bytes = one.clone();
+        places.iter().for_each(|at| bytes[*at..at + 6].copy_from_slice(format!("s{index:05}").as_bytes()));
+        bytes
+    };
+    let all: Vec<Vec<u8>> = (0..10_000).map(renamed).collect();
+    check("mach-bounds", &all);
+}
+
+#[test]
+fn mach_o_functions_that_support_each_other() {
+    links_mach_o_in_time("mach-support", 40_000, |count| {
+        let mut text = String::from(
+            ".text\n.globl _first\n_first: ret\n.section __DATA,__support,regular,live_support\n",
+        );
+        let _ = writeln!(text, ".private_extern _s0\n_s0: .quad _first");
+        for index in 1..count {
+            let before = index - 1;
+            let _ = writeln!(text, ".private_extern _s{index}\n_s{index}: .quad _s{before}");
+        }
+        text + ".subsections_via_symbols\n"
+    });
+}
+
+#[test]
 fn undefined_names() {
     let count = 60_000;
     let object = assemble("undefined", count, |count| {
@@ -161,6 +204,12 @@ fn undefined_names() {
     let error = link(batch, &mut context, &LinkOptions::default()).expect_err("nothing defines the names");
     assert_eq!(error.to_string().matches("undefined symbol there").count(), count);
     assert!(started.elapsed() <= LONGEST, "{:?}", started.elapsed());
+}
+
+const DARWIN: &[&str] = &["--target=x86_64-apple-macos13"];
+
+fn links_mach_o_in_time(name: &str, size: usize, source: impl Fn(usize) -> String) {
+    check(name, &[assemble_for(DARWIN, name, size, source)]);
 }
 
 fn links_in_time(name: &str, size: usize, source: impl Fn(usize) -> String) {
@@ -191,12 +240,16 @@ fn time(files: &[Vec<u8>]) -> Duration {
 }
 
 fn assemble(name: &str, size: usize, source: impl Fn(usize) -> String) -> Vec<u8> {
+    assemble_for(&[], name, size, source)
+}
+
+fn assemble_for(flags: &[&str], name: &str, size: usize, source: impl Fn(usize) -> String) -> Vec<u8> {
     let text = source(size);
     let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("scaling");
     let fill = |dir: &Path| {
         std::fs::write(dir.join("source.s"), &text).map_err(|error| error.to_string())?;
         let mut command = Compiler::Clang.c(Arch::X86_64);
-        command.current_dir(dir).args(["-c", "source.s", "-o", "object.o"]);
+        command.current_dir(dir).args(flags).args(["-c", "source.s", "-o", "object.o"]);
         run(&mut command, b"")?.success().map(drop).map_err(|what| format!("{}\n{what}", show(&command)))
     };
     let dir = cache::filled(&root, &format!("{name}-{size}"), &text, fill).expect("the source assembles");

@@ -39,6 +39,26 @@ fn errors_are_the_same() {
     assert_eq!(errors, THREADS.map(|_| errors[0].clone()));
 }
 
+#[test]
+fn mach_o_images_are_the_same() {
+    let count = 20;
+    let object = |index: usize| {
+        let next = (index + 1) % count;
+        let text = format!(
+            ".text\n.globl _f{index}\n_f{index}: .cfi_startproc\ncallq _f{next}\nmovq _outside{next}@GOTPCREL(%rip), %rax\n\
+             leaq Ltext(%rip), %rdi\nret\n.cfi_endproc\n.data\n.quad _f{next}\n.globl _shared\n\
+             .weak_definition _shared\n_shared: .quad section$start$__OWN$__set\n.section __OWN,__set\n.quad {index}\n\
+             .section __TEXT,__cstring,cstring_literals\nLtext: .asciz \"text {}\"\n.subsections_via_symbols\n",
+            index % 10
+        );
+        assemble_for(&["--target=x86_64-apple-macos13"], &format!("mach-f{index}"), &text)
+    };
+    let objects: Vec<PathBuf> = (0..count).map(object).collect();
+    let images = THREADS.map(|threads| link_with(&objects, threads).expect("the objects link"));
+    assert!(images[0].1.len() > count);
+    assert!(images[1] == images[0] && images[2] == images[0]);
+}
+
 fn link_with(objects: &[PathBuf], threads: usize) -> Result<Image, String> {
     let workers = Workers::new(threads).map_err(|error| error.to_string())?;
     let store = InputStore::new();
@@ -89,9 +109,13 @@ fn objects(count: usize) -> Vec<PathBuf> {
 }
 
 fn assemble(name: &str, text: &str) -> PathBuf {
+    assemble_for(&[], name, text)
+}
+
+fn assemble_for(flags: &[&str], name: &str, text: &str) -> PathBuf {
     let source = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("threads-{name}.s"));
     std::fs::write(&source, text).expect("the source can be written");
-    build(name, &source, text, &[])
+    build(name, &source, text, flags)
 }
 
 fn build(name: &str, source: &Path, text: &str, flags: &[&str]) -> PathBuf {

@@ -4,6 +4,7 @@
 //! graphs. Blocks whose order the batch decides (initialisers, call frames, sections with bounds, the linker's own)
 //! are specials: sorted, then placed one by one. Addresses are relative to the segment until memory is allocated.
 
+use super::bounded::first_name;
 use super::groups::{GroupKind, SegmentClass, class_of, special_group};
 use super::image::Image;
 use super::islands::{CODE, Island, Islands};
@@ -12,6 +13,7 @@ use super::mark::GraphFrames;
 use crate::alloc::{Granularity, Placement, SegmentPlacement, SegmentRequest};
 use crate::base::{AddrRange, Error, ExecutorAddr, Result, Workers};
 use crate::graph::{BlockId, LinkGraph, SectionFlags};
+use crate::passes::bounds::MachBounds;
 use crate::passes::eh_frame::EhFramePlan;
 use smallvec::SmallVec;
 use std::borrow::Cow;
@@ -517,14 +519,17 @@ impl Layout {
         Some(GroupKind::Named(position as u32))
     }
 
-    /// From the first to the last of the groups of sections with bounds whose names are `included`; these are in one
-    /// segment and follow each other.
-    pub(crate) fn named_range(
+    /// From the first to the last of the groups of sections that `bounds` includes; these are in one segment and follow
+    /// each other.
+    pub(crate) fn included_range(
         &self,
         graphs: &[LinkGraph<'_>],
-        included: impl Fn(&[u8]) -> bool,
+        bounds: &MachBounds<'_>,
     ) -> Option<AddrRange> {
-        let positions = (0u32..).zip(&self.names).filter(|(_, name)| included(name));
+        let first = first_name(bounds);
+        let start = self.names.partition_point(|name| *name < first);
+        let included = self.names[start..].iter().take_while(|name| bounds.includes(name));
+        let positions = (start as u32..).zip(included);
         let ranges =
             positions.filter_map(|(position, _)| self.group_range(graphs, GroupKind::Named(position)));
         ranges

@@ -1,5 +1,6 @@
 //! Symbols that the linker defines where nothing else does: bounds of sections, `_end`, `__ehdr_start` and the like.
 
+use super::bounded::SectionNames;
 use super::externals;
 use super::finishing::dso_handle;
 use super::globals::{GlobalId, Globals};
@@ -8,8 +9,10 @@ use super::image::Image;
 use super::layout::{Layout, Segment};
 use super::liveness::Liveness;
 use crate::base::{AddrRange, ExecutorAddr};
-use crate::graph::{BlockId, Lifetime, LinkGraph, Permissions, Section, SectionFlags, SectionRole};
-use crate::passes::bounds::{Bound, LinkerSymbol, MachBounds, parse_linker_symbol};
+use crate::graph::{
+    BlockId, Lifetime, LinkGraph, Permissions, Section, SectionFlags, SectionId, SectionRole,
+};
+use crate::passes::bounds::{Bound, LinkerSymbol, parse_linker_symbol};
 use std::collections::HashMap;
 
 pub(super) fn define_linker_symbols<'data>(
@@ -22,11 +25,7 @@ pub(super) fn define_linker_symbols<'data>(
     let meaning = |id| Some((id, parse_linker_symbol(spelling, globals.name(id))?));
     let wanted: Vec<_> = externals::undefined_names(globals).into_iter().filter_map(meaning).collect();
     let bounded = join_bounded_sections(&wanted, graphs, live);
-    for (_, meaning) in &wanted {
-        if let LinkerSymbol::MachBounds(bounds) = meaning {
-            join_included_sections(bounds, graphs, live);
-        }
-    }
+    join_included_sections(&wanted, graphs, live);
     for (id, meaning) in wanted {
         match meaning {
             LinkerSymbol::Dynamic | LinkerSymbol::EhFrameHeader => continue,
@@ -84,29 +83,35 @@ fn join_bounded_sections<'a>(
 }
 
 /// The same for `section$start$SEGMENT$SECTION` and its kin. Sections that have a place of their own keep it.
-fn join_included_sections(bounds: &MachBounds<'_>, graphs: &mut [LinkGraph<'_>], live: &Liveness) {
-    let is_included = |section: &Section<'_>| {
-        bounds.includes(&section.name)
-            && section.lifetime == Lifetime::Standard
-            && special_group(section).is_none_or(|(kind, _)| matches!(kind, GroupKind::Named(_)))
-    };
-    let mut permissions = Permissions::empty();
-    for (index, graph) in (0u32..).zip(&*graphs) {
-        if graph.sections.iter().any(is_included) {
-            let blocks = graph.blocks().filter(|(id, _)| live.is_live(index, *id));
-            let sections = blocks.map(|(_, block)| &graph.sections[block.section.index()]);
-            permissions |= sections
-                .filter(|section| is_included(section))
-                .fold(permissions, |all, section| all | section.permissions);
+fn join_included_sections(
+    wanted: &[(GlobalId, LinkerSymbol<'_>)],
+    graphs: &mut [LinkGraph<'_>],
+    live: &Liveness,
+) {
+    let mut names = None;
+    for (_, meaning) in wanted {
+        let LinkerSymbol::MachBounds(bounds) = meaning else { continue };
+        let names = names.get_or_insert_with(|| SectionNames::new(graphs));
+        let is_joined = |&(graph, section): &(u32, SectionId)| {
+            let section = graphs[graph as usize].section(section);
+            section.lifetime == Lifetime::Standard
+                && special_group(section).is_none_or(|(kind, _)| matches!(kind, GroupKind::Named(_)))
+        };
+        let joined: Vec<_> = names.included(bounds).filter(is_joined).collect();
+        let is_live = |&&(graph, section): &&(u32, SectionId)| {
+            graphs[graph as usize].blocks_in(section).any(|(id, _)| live.is_live(graph, id))
+        };
+        let permissions =
+            joined.iter().filter(is_live).fold(Permissions::empty(), |all, &(graph, section)| {
+                all | graphs[graph as usize].section(section).permissions
+            });
+        for &(graph, section) in &joined {
+            let section = &mut graphs[graph as usize].sections[section.index()];
+            section.permissions = permissions;
+            section.role = SectionRole::Regular;
+            section.flags.remove(SectionFlags::RELRO);
+            section.flags.insert(SectionFlags::C_IDENTIFIER);
         }
-    }
-    for section in
-        graphs.iter_mut().flat_map(|graph| &mut graph.sections).filter(|section| is_included(section))
-    {
-        section.permissions = permissions;
-        section.role = SectionRole::Regular;
-        section.flags.remove(SectionFlags::RELRO);
-        section.flags.insert(SectionFlags::C_IDENTIFIER);
     }
 }
 
@@ -145,10 +150,7 @@ fn linker_symbol_address(
         LinkerSymbol::Section(bounds) => {
             bound(layout.named_group(bounds.section).and_then(group), bounds.edge)
         }
-        LinkerSymbol::MachBounds(bounds) => {
-            let is_included = |name: &[u8]| bounds.includes(name);
-            bound(layout.named_range(graphs, is_included), bounds.edge)
-        }
+        LinkerSymbol::MachBounds(bounds) => bound(layout.included_range(graphs, &bounds), bounds.edge),
         LinkerSymbol::PreinitArray(edge) => bound(group(GroupKind::PreinitArray), edge),
         LinkerSymbol::InitArray(edge) => bound(group(GroupKind::InitArray), edge),
         LinkerSymbol::FiniArray(edge) => bound(group(GroupKind::FiniArray), edge),

@@ -1,6 +1,7 @@
 //! Dead strip and scan in one walk: from the roots, each live block's edges are checked, classified by what they need
 //! (GOT, PLT, a canonical address), and followed.
 
+use super::bounded::SectionNames;
 use super::globals::{GlobalId, Globals, Rank, SymbolRef, seen};
 use super::liveness::Liveness;
 use crate::arch;
@@ -14,6 +15,7 @@ use crate::passes::bounds::{self, LinkerSymbol, MachBounds};
 use crate::passes::compact_unwind;
 use crate::passes::eh_frame::{self, EhFrame};
 use bitflags::bitflags;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 /// What a symbol needs besides its address.
@@ -171,6 +173,7 @@ pub(crate) fn mark(
         needs: zeros(globals.len()),
         reached: zeros(globals.len()),
         named: named_sections(graphs),
+        section_names: OnceLock::new(),
     };
     let indices = 0..graphs.len() as u32;
     let mut walk =
@@ -224,6 +227,8 @@ struct Ground<'a, 'data> {
     /// What each name leads to, as bits of [`Target`], once a walk has followed it.
     reached: Vec<AtomicU8>,
     named: Vec<(&'a [u8], u32, BlockId)>,
+    /// The sections that Mach-O's bounds can include, once they are asked for.
+    section_names: OnceLock<SectionNames>,
 }
 
 /// One worker's walk.
@@ -645,20 +650,16 @@ impl<'a, 'data> Walk<'a, 'data> {
 
     /// The same for `section$start$SEGMENT$SECTION` and its kin.
     fn keep_included_sections(&mut self, bounds: &MachBounds<'_>) {
-        for (index, graph) in (0u32..).zip(self.ground.graphs) {
-            let included: Vec<bool> =
-                graph.sections.iter().map(|section| bounds.includes(&section.name)).collect();
-            if !included.contains(&true) {
+        let graphs = self.ground.graphs;
+        let names = self.ground.section_names.get_or_init(|| SectionNames::new(graphs));
+        for (index, id) in names.included(bounds) {
+            let graph = &graphs[index as usize];
+            let section = graph.section(id);
+            if section.lifetime == Lifetime::NoAlloc || section.role == SectionRole::EhFrame {
                 continue;
             }
-            for (id, block) in graph.blocks() {
-                let section = &graph.sections[block.section.index()];
-                if included[block.section.index()]
-                    && section.lifetime != Lifetime::NoAlloc
-                    && section.role != SectionRole::EhFrame
-                {
-                    self.push(index, id);
-                }
+            for (block, _) in graph.blocks_in(id) {
+                self.push(index, block);
             }
         }
     }

@@ -7,6 +7,7 @@ mod actions;
 mod addresses;
 mod apply;
 mod batch;
+mod bounded;
 mod driver;
 mod entries;
 mod externals;
