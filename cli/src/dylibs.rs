@@ -25,6 +25,7 @@ use jitlink::session::{
     SessionPlugin, Visibility,
 };
 use std::cell::RefCell;
+use std::io::Write;
 use std::mem::forget;
 use std::path::Path;
 use std::sync::Arc;
@@ -40,7 +41,7 @@ pub(crate) fn run(command_line: &'static CommandLine) -> Outcome<i32> {
     let loading = Loading::new(command_line, session, &speculator).or_report()?;
     loading.add_all()?;
     if options.show_init_es {
-        report::print(&loading.session.describe());
+        print(&loading.session.describe());
     }
     let outcome = loading.execute();
     if let (Some(path), Some(speculator)) = (&options.record_lazy_execs, &speculator) {
@@ -50,6 +51,12 @@ pub(crate) fn run(command_line: &'static CommandLine) -> Outcome<i32> {
     // Threads of the program may still run.
     forget((loading, speculator));
     outcome
+}
+
+/// What was asked for, on standard output.
+fn print(text: &str) {
+    // A closed output is no reason to say more.
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
 }
 
 fn session(command_line: &CommandLine) -> Result<ExecutionSession> {
@@ -280,13 +287,13 @@ impl Loading {
         if options.noexec {
             self.link_everything()?;
             if options.show_entry_es {
-                report::print(&self.session.describe());
+                print(&self.session.describe());
             }
             return Ok(0);
         }
         let symbol = self.report(main.lookup(&entry))?;
         if options.show_entry_es {
-            report::print(&self.session.describe());
+            print(&self.session.describe());
         }
         if options.watch {
             watch::start(self.watched.take());

@@ -1,7 +1,7 @@
 //! Dylibs: symbol tables with an order in which they refer to each other.
 
 use super::buffer::ObjectBuffer;
-use super::facts::Facts;
+use super::facts::{Def, Facts};
 use super::flags::{ExecutorSymbol, JitSymbolFlags};
 use super::generator::{DefinitionGenerator, GeneratorSlot};
 use super::image::Image;
@@ -13,8 +13,10 @@ use super::table::{Entry, SymbolTable};
 use super::tracker::ResourceTracker;
 use super::unit::{Existing, Material, NewUnit};
 use crate::base::Result;
+use crate::sys::dl;
 use std::any::Any;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// Which symbols of a dylib a search finds.
@@ -38,6 +40,8 @@ pub(super) struct Dylib {
     /// Itself first, with all its symbols.
     order: RwLock<Option<Order>>,
     generators: RwLock<Arc<[Arc<GeneratorSlot>]>>,
+    /// Whether weak definitions give way to what the process has.
+    gives_way: AtomicBool,
 }
 
 impl std::fmt::Debug for Dylib {
@@ -55,6 +59,7 @@ impl Dylib {
             default_tracker,
             order: RwLock::default(),
             generators: RwLock::new(generators.into()),
+            gives_way: AtomicBool::new(false),
         }
     }
 
@@ -171,6 +176,13 @@ impl JitDylib {
     pub fn link_order(&self) -> Vec<(JitDylib, Visibility)> {
         let handle = |inner: &Arc<Dylib>| Self { session: self.session.clone(), inner: Arc::clone(inner) };
         self.inner.order().iter().map(|(dylib, visibility)| (handle(dylib), *visibility)).collect()
+    }
+
+    /// Has weak definitions of objects that are added from now on give way to what this process exports by their names, as
+    /// they would if the process had been linked with them: C++ then has one instance of a template's variables in both. By
+    /// default, each dylib has its own.
+    pub fn prefer_process_to_weak(&self, prefer: bool) {
+        self.inner.gives_way.store(prefer, Relaxed);
     }
 
     /// Adds a generator, which is asked for names that neither the dylib nor the generators before it define.
@@ -347,10 +359,27 @@ impl JitDylib {
         existing: Existing,
     ) -> Result<()> {
         let facts = Facts::of_objects(&objects)?;
+        if self.inner.gives_way.load(Relaxed) {
+            self.define_from_process(&facts)?;
+        }
         let name = objects.first().map_or("<no objects>".into(), |object| Arc::clone(object.name()));
         let unit =
             NewUnit { name, facts, material: Material::Objects(objects), order: None, existing, image: None };
         self.session.lock().define(&self.inner, tracker, unit).map(drop)
+    }
+
+    /// Defines what the process has of the weak names of an object, so that the object's own lose.
+    fn define_from_process(&self, facts: &Facts) -> Result<()> {
+        let weak = facts.defs.iter().filter(|def| def.flags.is_weak());
+        let of_process = |def: &Def| {
+            let name = facts.name(def.span);
+            let symbol = ExecutorSymbol { address: dl::lookup(name)?, flags: def.flags, size: 0 };
+            let flags =
+                (def.flags | JitSymbolFlags::EXPORTED) - JitSymbolFlags::WEAK - JitSymbolFlags::COMMON;
+            Some((name, ExecutorSymbol { flags, ..symbol }))
+        };
+        let found: Vec<_> = weak.filter_map(of_process).collect();
+        if found.is_empty() { Ok(()) } else { self.define_missing_absolute(found) }
     }
 
     pub(super) fn define_absolute_in<N: AsRef<[u8]>>(

@@ -116,7 +116,6 @@ fn functions_with_a_convention_of_their_own_are_not_bound_lazily() {
 }
 
 #[test]
-#[cfg(target_arch = "x86_64")]
 fn mach_o_functions_are_bound_lazily_too() {
     use crate::support::mach_object;
     let jit = jit(&[]);

@@ -70,6 +70,18 @@ fn the_first_weak_definition_stands_for_all() {
     assert_eq!(call(jit.main(), "asks_3", 0), 1, "also of what was linked before");
 }
 
+/// `environ` is weak in glibc, and so exported by the process.
+#[test]
+fn weak_definitions_give_way_to_the_process_if_asked() {
+    let text = "__attribute__((weak)) char **environ; int has_environment(int x) { return environ != 0; }";
+    for prefer in [false, true] {
+        let jit = jit(&[]);
+        jit.main().prefer_process_to_weak(prefer);
+        jit.main().add_object(object("own_environ", text)).unwrap();
+        assert_eq!(call(jit.main(), "has_environment", 0), i32::from(prefer));
+    }
+}
+
 #[test]
 fn a_strong_definition_takes_the_place_of_an_unused_weak_one() {
     let weak =

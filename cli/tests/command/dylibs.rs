@@ -83,18 +83,18 @@ fn weak_libraries_may_be_missing() {
 fn the_session_is_shown_before_and_after() {
     let bench = bench();
     let outcome = bench.jitlink(&words("m.o -lazy f.o g.o h.o -show-init-es"));
-    let text = outcome.stderr_text();
+    let text = outcome.stdout_text();
     assert!(text.contains("JITDylib \"main\""), "{text}");
     assert!(text.contains("\"main\": <not resolved> [Callable] Waiting (m.o)"), "{text}");
     let outcome = bench.jitlink(&words("m.o f.o g.o h.o -show-entry-es"));
-    let text = outcome.stderr_text();
+    let text = outcome.stdout_text();
     assert!(text.contains("[Callable] Ready (f.o)") && text.contains("\"printf\": 0x"), "{text}");
 }
 
 #[test]
 fn failures_name_the_cause_and_what_it_matters_to() {
     let bench = bench();
-    let text = bench.refused(&words("m.o f.o g.o -show-init-es"));
+    let text = bench.refused(&words("m.o f.o g.o -jd other h.o"));
     assert!(text.contains("error: undefined symbol h, referenced by f.o"), "{text}");
     assert!(!text.contains("failed to materialize"), "{text}");
     let text = bench.refused(&words("m.o f.o g.o -jd other -show-err-failed-to-materialize h.o"));

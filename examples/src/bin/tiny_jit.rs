@@ -38,10 +38,10 @@ fn compile(name: &str, line: Line) -> Result<Vec<u8>, Box<dyn Error>> {
     builder.switch_to_block(block);
     builder.seal_block(block);
     let x = builder.block_params(block)[0];
-    let product = builder.ins().imul_imm(x, line.a);
-    let sum = builder.ins().iadd_imm(product, line.b);
+    let product = builder.ins().imul_imm_s(x, line.a);
+    let sum = builder.ins().iadd_imm_s(product, line.b);
     builder.ins().return_(&[sum]);
-    builder.finalize();
+    builder.finalize(module.isa().frontend_config());
     module.define_function(function, &mut context)?;
     Ok(module.finish().emit()?)
 }
