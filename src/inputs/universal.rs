@@ -11,8 +11,8 @@ use std::ops::Range;
 /// The part of a universal file that is for `architecture`.
 ///
 /// # Errors
-/// [`Error::Malformed`](crate::base::Error::Malformed) when the header lies,
-/// [`Error::Unsupported`](crate::base::Error::Unsupported) when there is nothing for the architecture: the message says
+/// [`Error::Malformed`] when the header lies,
+/// [`Error::Unsupported`] when there is nothing for the architecture: the message says
 /// what there is.
 pub fn slice(file: &InputFile, architecture: Architecture) -> Result<&[u8]> {
     let bytes = file.bytes();
