@@ -1,7 +1,9 @@
 //! Lines of C, each compiled by clang and linked against those before it. Definitions stay; anything else is run.
 //!
-//!     echo 'int twice(int x) { return 2 * x; }
-//!     printf("%d\n", twice(21));' | cargo run -p jitlink-examples --bin repl
+//! ```sh
+//! echo 'int twice(int x) { return 2 * x; }
+//! printf("%d\n", twice(21));' | cargo run -p jitlink-examples --bin repl
+//! ```
 //!
 //! # Safety
 //! Runs what it is given.
