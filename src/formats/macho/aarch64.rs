@@ -54,7 +54,7 @@ impl Relocations for Aarch64 {
 
     #[inline(always)]
     fn edge(decoder: &mut Decoder<'_, '_>, fields: Fields, addend: Option<i64>) -> Decoded<Edge> {
-        let number = macho::RelocationType(fields.number);
+        let number = macho::RelocationType(fields.number());
         if number == macho::ARM64_RELOC_POINTER_TO_GOT {
             return pointer_to_got(decoder, fields, addend.unwrap_or(0));
         }
@@ -80,7 +80,7 @@ impl Relocations for Aarch64 {
         };
         decoder.check_form(fields, pc_relative, 2)?;
         let Some(kind) = kind else { return Err(decoder.wrong_instruction(fields, word)) };
-        if !fields.external {
+        if !fields.external() {
             return Err(decoder.needs_symbol(fields));
         }
         let target = decoder.symbol(fields)?;
@@ -90,11 +90,11 @@ impl Relocations for Aarch64 {
 
 /// What stands in the field is no addend: assemblers leave the distance there from what they know nothing of.
 fn pointer_to_got(decoder: &Decoder<'_, '_>, fields: Fields, addend: i64) -> Decoded<Edge> {
-    if !fields.external {
+    if !fields.external() {
         return Err(decoder.needs_symbol(fields));
     }
     let target = decoder.symbol(fields)?;
-    let kind = if fields.pc_relative { GOTPCREL32 } else { GOTABS64 };
-    decoder.check_form(fields, fields.pc_relative, if fields.pc_relative { 2 } else { 3 })?;
+    let kind = if fields.pc_relative() { GOTPCREL32 } else { GOTABS64 };
+    decoder.check_form(fields, fields.pc_relative(), if fields.pc_relative() { 2 } else { 3 })?;
     Ok(Edge { offset: fields.offset, target, addend, kind })
 }

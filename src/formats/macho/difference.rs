@@ -31,15 +31,15 @@ pub(super) fn edge(
     subtrahend: Fields,
     minuend: Fields,
 ) -> Decoded<Option<Edge>> {
-    let form = (subtrahend.length, subtrahend.pc_relative);
-    if !matches!(form, (2 | 3, false)) || (minuend.length, minuend.pc_relative) != form {
+    let form = (subtrahend.length(), subtrahend.pc_relative());
+    if !matches!(form, (2 | 3, false)) || (minuend.length(), minuend.pc_relative()) != form {
         return Err(decoder.bad_form(subtrahend));
     }
     let Difference { from, to, addend } = difference(decoder, subtrahend, minuend)?;
     let offset = subtrahend.offset;
     let (own, field) = (decoder.own_block(offset), decoder.address(offset));
     let kinds = decoder.object.machine.kinds;
-    let wide = usize::from(subtrahend.length == 3);
+    let wide = usize::from(subtrahend.length() == 3);
     // S - B + A = S + (A + P - B) - P
     if let Some((block, address)) = to.home
         && Some(block) == own
@@ -70,7 +70,7 @@ pub(super) fn edge(
 
 fn difference(decoder: &mut Decoder<'_, '_>, subtrahend: Fields, minuend: Fields) -> Decoded<Difference> {
     let content = decoder.number(minuend)?;
-    Ok(match (minuend.external, subtrahend.external) {
+    Ok(match (minuend.external(), subtrahend.external()) {
         (true, true) => Difference {
             from: external(decoder, minuend)?,
             to: external(decoder, subtrahend)?,
@@ -113,7 +113,7 @@ fn local(decoder: &mut Decoder<'_, '_>, fields: Fields, address: u64) -> Decoded
 
 /// The start of a section of one block.
 fn whole(decoder: &mut Decoder<'_, '_>, fields: Fields) -> Decoded<Operand> {
-    let index = fields.symbol.wrapping_sub(1) as usize;
+    let index = fields.symbol().wrapping_sub(1) as usize;
     let one = decoder.subsections.blocks.get(index).is_some_and(|blocks| blocks.count == 1);
     match decoder.object.sections.get(index).filter(|_| one) {
         Some(section) => local(decoder, fields, section.addr.get(LE)),

@@ -33,20 +33,20 @@ impl Decoder<'_, '_> {
 
     #[cold]
     pub(super) fn unknown_type(&self, fields: Fields) -> Box<Error> {
-        let what = format!("unknown relocation type {}", fields.number);
+        let what = format!("unknown relocation type {}", fields.number());
         self.unsupported(fields, what, "its meaning for relocatable objects is in no document that is public")
     }
 
     #[cold]
     pub(super) fn bad_form(&self, fields: Fields) -> Box<Error> {
-        let relative = if fields.pc_relative { "pc-relative" } else { "not pc-relative" };
-        let (name, size) = (self.type_name(fields), 1 << fields.length);
+        let relative = if fields.pc_relative() { "pc-relative" } else { "not pc-relative" };
+        let (name, size) = (self.type_name(fields), 1 << fields.length());
         self.malformed(fields, format!("{name} relocation of {size} bytes, {relative}, which has no meaning"))
     }
 
     #[cold]
     pub(super) fn no_symbol(&self, fields: Fields) -> Box<Error> {
-        let (symbol, count) = (fields.symbol, self.object.symbols.len());
+        let (symbol, count) = (fields.symbol(), self.object.symbols.len());
         let what = if (symbol as usize) < count {
             format!("relocation refers to symbol {symbol}, which is a debugging entry")
         } else {
@@ -57,7 +57,7 @@ impl Decoder<'_, '_> {
 
     #[cold]
     pub(super) fn no_section(&self, fields: Fields) -> Box<Error> {
-        let (section, count) = (fields.symbol, self.object.sections.len());
+        let (section, count) = (fields.symbol(), self.object.sections.len());
         self.malformed(fields, format!("relocation refers to section {section} of {count}"))
     }
 
@@ -100,7 +100,7 @@ impl Decoder<'_, '_> {
     }
 
     fn type_name(&self, fields: Fields) -> String {
-        let name = self.object.machine.relocation_names.get(fields.number as usize);
-        name.map_or_else(|| format!("type {}", fields.number), |name| (*name).to_owned())
+        let name = self.object.machine.relocation_names.get(fields.number() as usize);
+        name.map_or_else(|| format!("type {}", fields.number()), |name| (*name).to_owned())
     }
 }

@@ -19,32 +19,45 @@ use object::macho;
 /// The outcome of looking at one relocation. Errors are boxed, so that what succeeds stays in registers.
 pub(crate) type Decoded<T> = Result<T, Box<Error>>;
 
-/// A relocation, unpacked.
+/// A relocation. What is said about its field stays packed until it is asked for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fields {
     /// Offset in the section.
     pub(crate) offset: u32,
-    /// `r_type`.
-    pub(crate) number: u8,
-    /// The field's size in bytes as a power of two.
-    pub(crate) length: u8,
-    pub(crate) pc_relative: bool,
-    /// Whether `symbol` is the index of a symbol; otherwise it is a section's number.
-    pub(crate) external: bool,
-    pub(crate) symbol: u32,
+    pub(super) word: u32,
 }
 
 impl Fields {
     fn new(relocation: macho::Relocation<LE>) -> Self {
-        let info = relocation.info(LE);
-        Self {
-            offset: info.r_address,
-            number: info.r_type.0,
-            length: info.r_length,
-            pc_relative: info.r_pcrel,
-            external: info.r_extern,
-            symbol: info.r_symbolnum,
-        }
+        Self { offset: relocation.r_word0.get(LE), word: relocation.r_word1.get(LE) }
+    }
+
+    /// `r_type`.
+    pub(crate) fn number(self) -> u8 {
+        (self.word >> 28) as u8
+    }
+
+    /// The field's size in bytes as a power of two.
+    pub(crate) fn length(self) -> u8 {
+        (self.word >> 25) as u8 & 3
+    }
+
+    pub(crate) fn pc_relative(self) -> bool {
+        self.word & 1 << 24 != 0
+    }
+
+    /// Whether [`symbol`](Self::symbol) is the index of a symbol; otherwise it is a section's number.
+    pub(crate) fn external(self) -> bool {
+        self.word & 1 << 27 != 0
+    }
+
+    pub(crate) fn symbol(self) -> u32 {
+        self.word & 0xff_ffff
+    }
+
+    /// Whether the field is `pc_relative` and of a size that is `length` as a power of two.
+    fn is_of_form(self, pc_relative: bool, length: u8) -> bool {
+        self.word >> 24 & 7 == u32::from(length) << 1 | u32::from(pc_relative)
     }
 }
 
@@ -148,15 +161,16 @@ impl<'a, 'data> Decoder<'a, 'data> {
         let mut relocations = table.iter();
         while let Some(&relocation) = relocations.next() {
             let fields = Fields::new(relocation);
-            let edge = if fields.number == R::UNSIGNED {
+            let edge = if fields.number() == R::UNSIGNED {
                 let edge = self.pointer::<R>(fields)?;
                 if self.descriptors {
                     self.add_key(edge);
                 }
                 edge
-            } else if fields.number == R::SUBTRACTOR {
+            } else if fields.number() == R::SUBTRACTOR {
                 let next = relocations.next().map(|&relocation| Fields::new(relocation));
-                let minuend = next.filter(|next| next.number == R::UNSIGNED && next.offset == fields.offset);
+                let minuend =
+                    next.filter(|next| next.number() == R::UNSIGNED && next.offset == fields.offset);
                 let Some(minuend) = minuend else { return Err(self.unpaired(fields)) };
                 if self.offsets {
                     let edge = self.pointer::<R>(minuend)?;
@@ -167,12 +181,12 @@ impl<'a, 'data> Decoder<'a, 'data> {
                     Some(edge) => edge,
                     None => continue,
                 }
-            } else if Some(fields.number) == R::ADDEND {
+            } else if Some(fields.number()) == R::ADDEND {
                 let next = relocations.next().map(|&relocation| Fields::new(relocation));
                 let used = next.filter(|next| next.offset == fields.offset && takes_addend::<R>(*next));
                 let Some(used) = used else { return Err(self.unpaired(fields)) };
                 // 24 bits and a sign, where otherwise a symbol is.
-                let addend = i64::from((fields.symbol << 8).cast_signed() >> 8);
+                let addend = i64::from((fields.symbol() << 8).cast_signed() >> 8);
                 R::edge(self, used, Some(addend))?
             } else {
                 R::edge(self, fields, None)?
@@ -194,8 +208,8 @@ impl<'a, 'data> Decoder<'a, 'data> {
     #[inline]
     fn pointer<R: Relocations>(&mut self, fields: Fields) -> Decoded<Edge> {
         let kinds = self.object.machine.kinds;
-        let kind = match (fields.length, R::ABSOLUTE32) {
-            _ if fields.pc_relative => return Err(self.bad_form(fields)),
+        let kind = match (fields.length(), R::ABSOLUTE32) {
+            _ if fields.pc_relative() => return Err(self.bad_form(fields)),
             (3, _) if self.descriptors && fields.offset % DESCRIPTOR_SIZE == OFFSET_IN_DESCRIPTOR => {
                 kinds.thread_offset
             }
@@ -204,7 +218,7 @@ impl<'a, 'data> Decoder<'a, 'data> {
             _ => return Err(self.bad_form(fields)),
         };
         let content = self.number(fields)?;
-        let (target, addend) = if fields.external {
+        let (target, addend) = if fields.external() {
             (self.symbol(fields)?, content)
         } else {
             self.place(fields, content.cast_unsigned())?
@@ -215,15 +229,15 @@ impl<'a, 'data> Decoder<'a, 'data> {
     /// The symbol that a relocation refers to.
     #[inline(always)]
     pub(crate) fn symbol(&self, fields: Fields) -> Decoded<SymbolId> {
-        match self.object.symbols.get(fields.symbol as usize) {
-            Some(entry) if !entry.n_type.is_stab() => Ok(SymbolId(fields.symbol)),
+        match self.object.symbols.get(fields.symbol() as usize) {
+            Some(entry) if !entry.n_type.is_stab() => Ok(SymbolId(fields.symbol())),
             _ => Err(self.no_symbol(fields)),
         }
     }
 
     /// A symbol near an address in the section that a relocation refers to, and the address's distance from it.
     pub(crate) fn place(&mut self, fields: Fields, address: u64) -> Decoded<(SymbolId, i64)> {
-        let number = fields.symbol;
+        let number = fields.symbol();
         let index = number.checked_sub(1).filter(|&index| (index as usize) < self.object.sections.len());
         let Some(index) = index else { return Err(self.no_section(fields)) };
         match self.place_in(index, address) {
@@ -308,7 +322,7 @@ impl<'a, 'data> Decoder<'a, 'data> {
     /// The signed number in a field of four or eight bytes.
     #[inline]
     pub(crate) fn number(&self, fields: Fields) -> Decoded<i64> {
-        if fields.length == 2 {
+        if fields.length() == 2 {
             return self.word(fields).map(|word| i64::from(word.cast_signed()));
         }
         let field = self.content.get(fields.offset as usize..).and_then(|bytes| bytes.first_chunk());
@@ -317,10 +331,7 @@ impl<'a, 'data> Decoder<'a, 'data> {
 
     #[inline(always)]
     pub(crate) fn check_form(&self, fields: Fields, pc_relative: bool, length: u8) -> Decoded<()> {
-        if (fields.pc_relative, fields.length) == (pc_relative, length) {
-            return Ok(());
-        }
-        Err(self.bad_form(fields))
+        if fields.is_of_form(pc_relative, length) { Ok(()) } else { Err(self.bad_form(fields)) }
     }
 }
 
@@ -330,5 +341,5 @@ const KEY_IN_DESCRIPTOR: u32 = 8;
 const OFFSET_IN_DESCRIPTOR: u32 = 16;
 
 fn takes_addend<R: Relocations>(fields: Fields) -> bool {
-    fields.number != R::UNSIGNED && fields.number != R::SUBTRACTOR && Some(fields.number) != R::ADDEND
+    fields.number() != R::UNSIGNED && fields.number() != R::SUBTRACTOR && Some(fields.number()) != R::ADDEND
 }

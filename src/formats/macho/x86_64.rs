@@ -52,7 +52,7 @@ impl Relocations for X86_64 {
     #[inline(always)]
     fn edge(decoder: &mut Decoder<'_, '_>, fields: Fields, _addend: Option<i64>) -> Decoded<Edge> {
         // A load of the address of a descriptor of a thread-local variable is one of a GOT entry that holds it.
-        let (kind, after, symbol_only) = match macho::RelocationType(fields.number) {
+        let (kind, after, symbol_only) = match macho::RelocationType(fields.number()) {
             macho::X86_64_RELOC_SIGNED => (PC32, 0, false),
             macho::X86_64_RELOC_BRANCH => (PLT32, 0, false),
             macho::X86_64_RELOC_GOT_LOAD | macho::X86_64_RELOC_TLV => (REX_GOTPCRELX, 0, true),
@@ -64,7 +64,7 @@ impl Relocations for X86_64 {
         };
         decoder.check_form(fields, true, 2)?;
         let content = i64::from(decoder.word(fields)?.cast_signed());
-        if fields.external {
+        if fields.external() {
             return Ok(Edge {
                 offset: fields.offset,
                 target: decoder.symbol(fields)?,
