@@ -9,7 +9,7 @@ use crate::args::{CommandLine, MAIN, Speculation};
 use crate::inspect::Inspector;
 use crate::report::{self, OrReport, Outcome};
 use crate::watch::{self, Watched};
-use crate::{manager, threads};
+use crate::{heap, manager, threads};
 use jitlink::base::{Error, ExecutorAddr, Result};
 use jitlink::graph::Spelling;
 use jitlink::host::{HostActions, ProcessSymbols, call_main};
@@ -33,6 +33,7 @@ use std::sync::Arc;
 /// Does what a command line asks that has dylibs.
 pub(crate) fn run(command_line: &'static CommandLine) -> Outcome<i32> {
     let options = &command_line.options;
+    heap::prepare(command_line.inputs.len());
     let session = session(command_line).or_report()?;
     if options.show_linked_files || options.graphs().is_some() || options.show_addrs {
         session.add_plugin(Arc::new(Watch(command_line)));

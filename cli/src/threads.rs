@@ -12,10 +12,15 @@ const WORTH_THREADS: usize = 64;
 pub(crate) fn choose(command_line: &CommandLine) -> Result<Workers> {
     let threads = match command_line.options.num_threads {
         Some(threads) => usize::try_from(threads).unwrap_or(usize::MAX),
-        None if command_line.inputs.len() < WORTH_THREADS => 1,
+        None if linked_at_once(command_line) < WORTH_THREADS => 1,
         None => available_parallelism().map_or(1, NonZero::get),
     };
     Workers::new(threads.min(MAX_THREADS))
+}
+
+/// How many inputs may be linked together: lazy ones hardly ever are.
+fn linked_at_once(command_line: &CommandLine) -> usize {
+    command_line.dylibs.placements.iter().filter(|placement| !placement.lazy).count()
 }
 
 /// More threads than any machine has processors only cost memory.
