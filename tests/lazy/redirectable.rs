@@ -1,10 +1,9 @@
 //! Entries whose targets change while they are called.
 
 use crate::support::{call, call_at, jit, object};
-use jitlink::alloc::DualMappedManager;
 use jitlink::base::ExecutorAddr;
 use jitlink::lazy::{RedirectStrategy, RedirectableSymbols};
-use jitlink::session::{ExecutorSymbol, Jit, SessionOptions};
+use jitlink::session::ExecutorSymbol;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 extern "C" fn one(_: i32) -> i32 {
@@ -91,6 +90,8 @@ fn code_that_is_final_cannot_be_patched() {
 #[test]
 #[cfg(target_arch = "x86_64")]
 fn dual_mapped_entries_are_patched_directly() {
+    use jitlink::alloc::DualMappedManager;
+    use jitlink::session::{Jit, SessionOptions};
     let options = SessionOptions {
         manager: Box::new(DualMappedManager::new().unwrap()),
         ..SessionOptions::new().unwrap()
