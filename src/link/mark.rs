@@ -1,6 +1,9 @@
 //! Dead strip and scan in one walk: from the roots, each live block's edges are checked, classified by what they need
 //! (GOT, PLT, a canonical address), and followed.
 
+mod support;
+mod thread_locals;
+
 use super::bounded::SectionNames;
 use super::globals::{GlobalId, Globals, Rank, SymbolRef, seen};
 use super::liveness::Liveness;
@@ -8,8 +11,8 @@ use crate::arch;
 use crate::base::{Error, Result, Workers};
 use crate::graph::symbol::NO_GLOBAL;
 use crate::graph::{
-    Block, BlockId, Demands, Edge, EdgeKind, KindFacts, Lifetime, LinkGraph, Request, Scope, Section,
-    SectionFlags, SectionRole, Spelling, Symbol, SymbolFlags, SymbolId, SymbolKind, ThreadAccess,
+    Block, BlockId, Demands, Edge, EdgeKind, KindFacts, Lifetime, LinkGraph, Request, Scope, SectionFlags,
+    SectionRole, Spelling, Symbol, SymbolFlags, SymbolId, SymbolKind,
 };
 use crate::passes::bounds::{self, LinkerSymbol, MachBounds};
 use crate::passes::compact_unwind;
@@ -317,62 +320,6 @@ impl<'a, 'data> Walk<'a, 'data> {
         }
     }
 
-    /// Visits blocks that support what is live: those of sections with [`SectionFlags::LIVE_SUPPORT`] that refer to it.
-    fn keep_support(&mut self) {
-        /// Support for what is itself support is looked for so often; what is left then is kept.
-        const ROUNDS: usize = 8;
-        if self.ground.graphs.first().is_none_or(|graph| graph.spelling() == Spelling::Plain) {
-            return;
-        }
-        let mut rest = self.support();
-        for round in 0..=ROUNDS {
-            let before = rest.len();
-            let supporting;
-            (supporting, rest) = rest.into_iter().partition::<Vec<_>, _>(|&(graph, block)| {
-                round == ROUNDS || self.refers_to_live(graph, block)
-            });
-            supporting.into_iter().for_each(|(graph, block)| self.push(graph, block));
-            self.drain();
-            self.finish();
-            if rest.len() == before || rest.is_empty() {
-                return;
-            }
-        }
-    }
-
-    fn support(&self) -> Vec<(u32, BlockId)> {
-        let supports = |section: &Section<'_>| {
-            section.flags.contains(SectionFlags::LIVE_SUPPORT)
-                && section.role != SectionRole::EhFrame
-                && section.lifetime != Lifetime::NoAlloc
-        };
-        let mut all = Vec::new();
-        for (index, graph) in (0u32..).zip(self.ground.graphs) {
-            if graph.sections.iter().any(supports) {
-                let blocks = graph.blocks().filter(|(id, block)| {
-                    supports(&graph.sections[block.section.index()]) && !self.ground.live.is_live(index, *id)
-                });
-                all.extend(blocks.map(|(id, _)| (index, id)));
-            }
-        }
-        all
-    }
-
-    fn refers_to_live(&self, index: u32, block: BlockId) -> bool {
-        let graph = &self.ground.graphs[index as usize];
-        graph.edges(block).any(|edge| {
-            let Some(symbol) = graph.symbols.get(edge.target.index()) else { return false };
-            match symbol.kind {
-                SymbolKind::Defined => self.ground.live.is_live(index, symbol.block),
-                SymbolKind::External => self.ground.globals.definition(symbol.global).is_some_and(|at| {
-                    let symbol = &self.ground.graphs[at.graph as usize].symbols[at.symbol as usize];
-                    symbol.kind == SymbolKind::Defined && self.ground.live.is_live(at.graph, symbol.block)
-                }),
-                _ => false,
-            }
-        })
-    }
-
     /// Keeps the fault that comes first in the batch.
     #[cold]
     fn note_fault(&mut self, position: FaultPosition, describe: impl FnOnce(&'a LinkGraph<'data>) -> Error) {
@@ -492,69 +439,6 @@ impl<'a, 'data> Walk<'a, 'data> {
         };
         if needs != 0 {
             self.note_needs(index, graph, edge.target, needs);
-        }
-    }
-
-    /// Notes what an access to a thread-local variable needs.
-    #[inline(never)]
-    fn note_thread_local(
-        &mut self,
-        index: u32,
-        graph: &LinkGraph<'_>,
-        id: BlockId,
-        edge: &Edge,
-        access: ThreadAccess,
-    ) {
-        self.note_thread_entry(graph, id, edge);
-        let needs = match access {
-            ThreadAccess::Mark => return,
-            ThreadAccess::ModulePair => return self.found.thread_module = true,
-            ThreadAccess::InModule => 0,
-            ThreadAccess::Pair => need::THREAD_PAIR,
-            ThreadAccess::Descriptor => need::THREAD_DESCRIPTOR,
-            ThreadAccess::OffsetEntry => need::THREAD_OFFSET | need::THREAD_STATIC,
-            ThreadAccess::Offset => need::THREAD_STATIC,
-        };
-        if !self.is_thread_local(graph, &graph.symbols[edge.target.index()]) {
-            return self.note_fault((index, id, edge.offset), |graph| no_thread_local(graph, id, edge));
-        }
-        if needs != 0 {
-            self.note_needs(index, graph, edge.target, needs);
-        }
-    }
-
-    /// Even code of the large model reaches its entries for thread-local variables by 32 bits.
-    fn note_thread_entry(&mut self, graph: &LinkGraph<'_>, id: BlockId, edge: &Edge) {
-        let section = &graph.sections[graph.blocks[id.index()].section.index()];
-        if section.flags.contains(SectionFlags::LARGE) && graph.kind_facts(edge.kind).pc_relative {
-            self.found.demands |= Demands::TOGETHER;
-        }
-    }
-
-    /// Whether a symbol is a thread-local variable, as far as the batch knows.
-    fn is_thread_local(&self, graph: &LinkGraph<'_>, symbol: &Symbol) -> bool {
-        let in_section = |graph: &LinkGraph<'_>, symbol: &Symbol| {
-            let section = graph.blocks.get(symbol.block.index()).map(|block| block.section);
-            let role =
-                section.and_then(|section| graph.sections.get(section.index())).map(|found| found.role);
-            matches!(role, Some(SectionRole::ThreadData | SectionRole::ThreadZeroFill))
-        };
-        let of_symbol = |graph: &LinkGraph<'_>, symbol: &Symbol| match symbol.kind {
-            SymbolKind::Defined => in_section(graph, symbol),
-            // An undefined symbol need not have a type.
-            SymbolKind::External => true,
-            SymbolKind::Common => symbol.flags.contains(SymbolFlags::THREAD_LOCAL),
-            SymbolKind::Null | SymbolKind::Absolute | SymbolKind::Discarded => false,
-        };
-        let definition = (symbol.kind != SymbolKind::Defined && symbol.global != NO_GLOBAL)
-            .then(|| self.ground.globals.winner(symbol.global))
-            .flatten();
-        match definition {
-            Some((Rank::Lazy, _)) | None => of_symbol(graph, symbol),
-            Some((_, at)) => {
-                let graph = &self.ground.graphs[at.graph as usize];
-                of_symbol(graph, &graph.symbols[at.symbol as usize])
-            }
         }
     }
 
@@ -781,15 +665,6 @@ fn unknown_kind(graph: &LinkGraph<'_>, block: BlockId, edge: &Edge) -> Error {
         graph.place(block, u64::from(edge.offset)),
         what,
         "its meaning for relocatable objects is in no psABI that is supported here",
-    )
-}
-
-#[cold]
-fn no_thread_local(graph: &LinkGraph<'_>, block: BlockId, edge: &Edge) -> Error {
-    let (name, target) = (graph.kind_facts(edge.kind).name, graph.display_symbol(edge.target));
-    Error::malformed(
-        graph.place(block, u64::from(edge.offset)),
-        format!("{name} relocation to {target}, which is no thread-local variable"),
     )
 }
 
