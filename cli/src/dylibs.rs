@@ -2,10 +2,10 @@
 //!
 //! # Safety
 //!
-//! As for [`session`](crate::session): the program is called as the user asked.
+//! As for [`at_once`](crate::at_once): the program is called as the user asked.
 #![allow(unsafe_code)]
 
-use crate::args::{CommandLine, MAIN, Speculation};
+use crate::args::{CommandLine, MAIN, PROCESS, Speculation};
 use crate::inspect::Inspector;
 use crate::report::{self, OrReport, Outcome};
 use crate::watch::{self, Watched};
@@ -140,7 +140,7 @@ impl Loading {
         speculator: &Option<Arc<OrderSpeculator>>,
     ) -> Result<Self> {
         let options = &command_line.options;
-        let process = session.create_dylib("<process>")?;
+        let process = session.create_dylib(PROCESS)?;
         let mut symbols =
             if options.no_process_syms { ProcessSymbols::without_process() } else { ProcessSymbols::new() };
         options.preload.iter().try_for_each(|path| symbols.load(path))?;

@@ -2,12 +2,13 @@
 //!
 //! # Safety
 //!
-//! Runs the program that the user gave; see [`session`]. The entry point is the C library's: Rust's own would read the
+//! Runs the program that the user gave; see [`at_once`] and [`dylibs`]. The entry point is the C library's: Rust's own would read the
 //! list of mappings and replace signal handlers, which takes time and is not how a program expects to find its process.
 #![deny(unsafe_op_in_unsafe_fn)]
 #![cfg_attr(not(test), no_main)]
 
 mod args;
+mod at_once;
 mod check;
 mod definitions;
 mod dylibs;
@@ -19,7 +20,6 @@ mod manager;
 mod progress;
 mod report;
 mod self_relocations;
-mod session;
 mod show;
 mod threads;
 mod watch;
@@ -46,10 +46,11 @@ extern "C" fn main(count: c_int, words: *const *const c_char) -> c_int {
 
 fn run(words: impl Iterator<Item = OsString>) -> i32 {
     match CommandLine::parse(words) {
-        Ok(command_line) if command_line.wants_dylibs() => {
-            dylibs::run(Box::leak(Box::new(command_line))).unwrap_or(FAILURE)
+        Ok(command_line) => {
+            let command_line: &'static CommandLine = Box::leak(Box::new(command_line));
+            let run = if command_line.wants_dylibs() { dylibs::run } else { at_once::run };
+            run(command_line).unwrap_or(FAILURE)
         }
-        Ok(command_line) => session::run(&command_line).unwrap_or(FAILURE),
         Err(error) => {
             // A closed output is no reason to say more.
             let _ = error.print();

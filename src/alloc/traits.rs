@@ -157,6 +157,29 @@ pub trait MemoryManager: Send + Sync {
     fn allocate(&self, request: &LayoutRequest<'_>) -> Result<Box<dyn InFlightAllocation>>;
 }
 
+/// A manager that several share.
+impl<M: MemoryManager + ?Sized> MemoryManager for &M {
+    fn page_size(&self) -> u64 {
+        (**self).page_size()
+    }
+
+    fn granularity(&self) -> Granularity {
+        (**self).granularity()
+    }
+
+    fn runs_actions(&self) -> bool {
+        (**self).runs_actions()
+    }
+
+    fn reaches(&self, placement: Placement, address: ExecutorAddr) -> bool {
+        (**self).reaches(placement, address)
+    }
+
+    fn allocate(&self, request: &LayoutRequest<'_>) -> Result<Box<dyn InFlightAllocation>> {
+        (**self).allocate(request)
+    }
+}
+
 /// Memory whose addresses are fixed and whose contents are being written. Dropping it frees it.
 pub trait InFlightAllocation: Send {
     /// Where the segments lie in the executing process, in the order of the request.

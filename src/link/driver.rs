@@ -13,6 +13,7 @@ use super::harness::settle_locals;
 use super::image::Image;
 use super::layout::LayoutInputs;
 use super::linked::Linked;
+use super::linked_symbols::LinkedSymbols;
 use super::linker_symbols::{define_linker_symbols, set_linker_symbols};
 use super::liveness::Liveness;
 use super::mark::{self, Extent, GraphFrames, Marks, Roots, need};
@@ -252,11 +253,13 @@ pub fn link<'data>(
     stats.phases = watch.finish();
     Ok(Linked {
         allocation,
-        of_global,
         dso_handle: dso_handle(&layout),
-        segments: layout.segments.iter().map(|segment| segment.range()).collect(),
-        graphs,
-        globals,
+        symbols: LinkedSymbols {
+            segments: layout.segments.iter().map(|segment| segment.range()).collect(),
+            graphs,
+            globals,
+            of_global,
+        },
         init,
         warnings: findings.warnings,
         stats,

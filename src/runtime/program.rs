@@ -188,6 +188,7 @@ pub unsafe fn initialize_image(plan: InitPlan, dso_handle: ExecutorAddr) -> Resu
         let strings = std::env::args_os().filter_map(|word| CString::new(word.into_encoded_bytes()).ok());
         Arguments::leak(strings.collect()).unwrap_or(Arguments::NONE)
     });
+    enter_thread();
     outermost(|| {
         // SAFETY: the caller vouches for the plan; the arguments are never freed.
         unsafe { plan.run_initializers(arguments.count, arguments.values.0.cast(), environment().cast()) }
@@ -201,6 +202,7 @@ pub unsafe fn initialize_image(plan: InitPlan, dso_handle: ExecutorAddr) -> Resu
 /// # Safety
 /// The image with this `__dso_handle`, which is not null, is still mapped.
 pub unsafe fn finalize_image(dso_handle: ExecutorAddr) {
+    enter_thread();
     // SAFETY: the handle is not null; what is registered under it belongs to this image, which is still mapped.
     outermost(|| unsafe { __cxa_finalize(pointer(dso_handle)) });
 }

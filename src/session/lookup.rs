@@ -374,9 +374,12 @@ pub(super) fn near_misses(order: &[(Arc<Dylib>, Visibility)], name: &[u8]) -> Ve
             }
         });
         similar.sort_unstable();
-        found.extend(similar);
-        for slot in dylib.generators().iter() {
-            found.extend(slot.generator.near_misses(name));
+        let of_generators = dylib.generators();
+        let offered = of_generators.iter().flat_map(|slot| slot.generator.near_misses(name));
+        for other in similar.into_iter().chain(offered) {
+            if !found.contains(&other) {
+                found.push(other);
+            }
         }
         if found.len() >= SUGGESTIONS {
             break;

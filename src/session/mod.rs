@@ -10,6 +10,7 @@
 //! Readiness is tracked by unit (what was added as a whole), not by symbol. DESIGN.md, "Sessions", tells more.
 
 mod activity;
+mod adopt;
 mod buffer;
 mod compile;
 mod condense;

@@ -4,6 +4,7 @@
 //! Calls functions of objects that the tests compile; they are what their casts say.
 #![allow(unsafe_code)]
 
+mod adopted;
 mod darwin;
 mod definitions;
 mod dylibs;

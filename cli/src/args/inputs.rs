@@ -15,6 +15,9 @@ enum Step<'a> {
 /// The name of the dylib that inputs belong to unless `-jd` says otherwise.
 pub(crate) const MAIN: &str = "main";
 
+/// The dylib of what this process exports.
+pub(crate) const PROCESS: &str = "<process>";
+
 /// What is said of an input besides where it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Placement {

@@ -15,7 +15,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
 pub(crate) use definitions::{AbsoluteDefinition, AliasDefinition, CreatedSection};
-pub(crate) use inputs::{Dylibs, MAIN};
+pub(crate) use inputs::{Dylibs, MAIN, PROCESS};
 
 const EXAMPLES: &str = "\
 Options may be written with one dash or two: -noexec, --noexec, -entry=start, -entry start, -lm.
