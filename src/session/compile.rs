@@ -8,8 +8,7 @@ use super::materialize::{MaterializationRequest, Materialized};
 use super::names::{self, Name, display};
 use super::session::ExecutionSession;
 use super::slab::Key;
-use super::state::State;
-use super::table::Entry;
+use super::state::{State, entry};
 use super::unit::{Failure, Links, Material, NewUnit, Stage};
 use crate::base::{Error, Result};
 use std::sync::Arc;
@@ -102,9 +101,9 @@ impl State {
             ));
         }
         self.claim_made(key, &objects)?;
-        for (name, symbol) in &absolute {
-            State::publish(&dylib, key, name, names::hash(name), *symbol);
-        }
+        dylib.table.edit(&absolute, |entries, (name, symbol)| {
+            State::publish(entries, key, name, names::hash(name), *symbol);
+        });
         if let Some(rest) = rest {
             self.split_off(key, tracker, rest);
         }
@@ -125,7 +124,7 @@ impl State {
     fn claim_made(&mut self, key: Key, objects: &Facts) -> Result<()> {
         let Some(unit) = self.units.get_mut(key) else { return Ok(()) };
         let table = &unit.dylib.table;
-        let mut lost = unit.lost;
+        let (mut lost, mut made) = (unit.lost, Vec::new());
         for def in &objects.defs {
             let name = objects.name(def.span);
             match table.get(def.hash, name, |entry| (entry.unit, entry.flags)) {
@@ -136,18 +135,12 @@ impl State {
                     return Err(Error::invalid(what, Some("another unit defines it, too: make it local")));
                 }
                 Some(_) => lost = true,
-                None => table.put(Entry {
-                    hash: def.hash,
-                    name: Name::new(&objects.names, def.span),
-                    unit: key,
-                    flags: def.flags,
-                    ready: false,
-                    requested: false,
-                    address: crate::base::ExecutorAddr::NULL,
-                    size: 0,
-                }),
+                None => made.push(def),
             }
         }
+        table.edit(made, |entries, def| {
+            entries.put(entry(Name::new(&objects.names, def.span), def, key, None))
+        });
         unit.lost = lost;
         Ok(())
     }
@@ -157,14 +150,12 @@ impl State {
         let Some(unit) = self.units.get(key) else { return };
         let dylib = Arc::clone(&unit.dylib);
         let target = self.units.next_key();
-        for def in &rest.facts.defs {
-            let name = rest.facts.name(def.span);
-            dylib.table.update(def.hash, name, |entry| {
-                if entry.unit == key {
-                    entry.unit = target;
-                }
-            });
-        }
+        dylib.table.edit(&rest.facts.defs, |entries, def| {
+            let entry = entries.get_mut(def.hash, rest.facts.name(def.span));
+            if let Some(entry) = entry.filter(|entry| entry.unit == key) {
+                entry.unit = target;
+            }
+        });
         // Names that are another unit's by now, or never were this one's, stay what they are.
         let rest = NewUnit { existing: super::unit::Existing::Keep, ..rest };
         let _ = self.define(&dylib, tracker, rest);
@@ -174,9 +165,11 @@ impl State {
 
 fn publish_side_effects(table: &super::table::SymbolTable, promised: &Facts, key: Key) {
     let only = promised.defs.iter().filter(|def| def.flags.contains(JitSymbolFlags::SIDE_EFFECTS_ONLY));
-    for def in only {
-        table.update(def.hash, promised.name(def.span), |entry| entry.ready |= entry.unit == key);
-    }
+    table.edit(only, |entries, def| {
+        if let Some(entry) = entries.get_mut(def.hash, promised.name(def.span)) {
+            entry.ready |= entry.unit == key;
+        }
+    });
 }
 
 /// The facts of a unit whose objects are there: theirs, and the names that have no object.

@@ -384,14 +384,14 @@ fn symbols_of(linked: &Linked<'_>, claim: &Claim, naming: &Naming) -> Vec<Option
 }
 
 fn publish_symbols(claim: &Claim, symbols: &[Option<ExecutorSymbol>]) {
-    for (def, symbol) in claim.facts.defs.iter().zip(symbols) {
+    claim.dylib.table.edit(claim.facts.defs.iter().zip(symbols), |entries, (def, symbol)| {
         let name = claim.facts.name(def.span);
         match symbol {
-            Some(symbol) => State::publish(&claim.dylib, claim.key, name, def.hash, *symbol),
+            Some(symbol) => State::publish(entries, claim.key, name, def.hash, *symbol),
             None if claim.lost.contains(name) => {}
-            None => claim.dylib.table.remove(def.hash, name, claim.key),
+            None => entries.remove(def.hash, name, claim.key),
         }
-    }
+    });
 }
 
 /// Publishes an alias if its target is ready; whether it was.
@@ -414,7 +414,10 @@ fn publish_alias(state: &mut State, claim: &Claim) -> bool {
     own.image = image;
     let flags = def.flags | symbol.flags & (JitSymbolFlags::CALLABLE | JitSymbolFlags::ABSOLUTE);
     let symbol = ExecutorSymbol { flags, ..symbol };
-    State::publish(&claim.dylib, claim.key, claim.facts.name(def.span), def.hash, symbol);
+    let name = claim.facts.name(def.span);
+    claim.dylib.table.edit([symbol], |entries, symbol| {
+        State::publish(entries, claim.key, name, def.hash, symbol);
+    });
     true
 }
 

@@ -8,7 +8,7 @@ use super::generator::GeneratorSlot;
 use super::image::Image;
 use super::names::{Name, display};
 use super::slab::{Key, Slab};
-use super::table::Entry;
+use super::table::{Entries, Entry};
 use super::unit::{Existing, Failure, Links, Material, NewUnit, Stage, Unit};
 use crate::base::{Duplicate, Error, ExecutorAddr, Result};
 use std::collections::HashMap;
@@ -161,45 +161,40 @@ impl State {
     }
 
     fn enter(&mut self, dylib: &Dylib, key: Key, new: &NewUnit, verdicts: &[Verdict]) {
-        for (index, (def, verdict)) in new.facts.defs.iter().zip(verdicts).enumerate() {
-            match verdict {
-                Verdict::Lose => continue,
-                Verdict::Replace(loser) => {
-                    self.epoch += 1;
-                    if let Some(unit) = self.units.get_mut(*loser) {
-                        unit.lost = true;
-                    }
+        let won = new.facts.defs.iter().zip(verdicts).enumerate();
+        let won = won.filter(|(_, (_, verdict))| !matches!(verdict, Verdict::Lose));
+        dylib.table.edit(won, |entries, (index, (def, verdict))| {
+            if let Verdict::Replace(loser) = verdict {
+                self.epoch += 1;
+                if let Some(unit) = self.units.get_mut(*loser) {
+                    unit.lost = true;
                 }
-                Verdict::Enter => {}
             }
             let value = match &new.material {
                 Material::Absolute(values) => values.get(index).copied(),
                 _ => None,
             };
-            let name = Name::new(&new.facts.names, def.span);
-            dylib.table.put(entry(name, def, key, value));
-        }
+            entries.put(entry(Name::new(&new.facts.names, def.span), def, key, value));
+        });
     }
 
     /// Gives a unit's definition its address.
-    pub(super) fn publish(dylib: &Dylib, key: Key, name: &[u8], hash: u64, symbol: ExecutorSymbol) {
-        dylib.table.update(hash, name, |entry| {
-            if entry.unit == key {
-                entry.address = symbol.address;
-                entry.size = symbol.size;
-                entry.flags |= symbol.flags;
-                entry.ready = true;
-            }
-        });
+    pub(super) fn publish(entries: &mut Entries, key: Key, name: &[u8], hash: u64, symbol: ExecutorSymbol) {
+        if let Some(entry) = entries.get_mut(hash, name).filter(|entry| entry.unit == key) {
+            entry.address = symbol.address;
+            entry.size = symbol.size;
+            entry.flags |= symbol.flags;
+            entry.ready = true;
+        }
     }
 
     /// Makes a unit and its names be gone; what it leaves is the memory it was in.
     pub(super) fn remove_unit(&mut self, key: Key) -> Option<Unit> {
         let unit = self.units.remove(key)?;
         self.epoch += 1;
-        for def in &unit.facts.defs {
-            unit.dylib.table.remove(def.hash, unit.facts.name(def.span), key);
-        }
+        unit.dylib.table.edit(&unit.facts.defs, |entries, def| {
+            entries.remove(def.hash, unit.facts.name(def.span), key);
+        });
         Some(unit)
     }
 
@@ -212,7 +207,8 @@ impl State {
     }
 }
 
-fn entry(name: Name, def: &Def, unit: Key, value: Option<ExecutorSymbol>) -> Entry {
+/// The entry of a definition.
+pub(super) fn entry(name: Name, def: &Def, unit: Key, value: Option<ExecutorSymbol>) -> Entry {
     Entry {
         hash: def.hash,
         name,

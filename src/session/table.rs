@@ -1,14 +1,16 @@
 //! The symbols of one dylib, found by name.
 //!
 //! Whoever changes a table holds the session's lock, so that a change of several names is one step for all who hold it
-//! too. Lookups of what is ready take no lock but that of the name's shard.
+//! too. Lookups of what is ready do without that one: readers of a sharded lock share no cache line, and those who change
+//! many names let them in every so often.
 
 use super::flags::{ExecutorSymbol, JitSymbolFlags};
 use super::names::Name;
 use super::slab::Key;
 use crate::base::ExecutorAddr;
+use crossbeam_utils::sync::{ShardedLock, ShardedLockReadGuard, ShardedLockWriteGuard};
 use hashbrown::HashTable;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::PoisonError;
 
 /// A definition of a name.
 #[derive(Clone, Debug)]
@@ -31,88 +33,91 @@ impl Entry {
     }
 }
 
-const SHARD_BITS: u32 = 4;
-
-/// A shard has cache lines of its own, so that threads that look up different names do not meet.
-#[derive(Debug, Default)]
-#[repr(align(128))]
-struct Shard(RwLock<HashTable<Entry>>);
-
 /// The symbols of one dylib.
 #[derive(Debug, Default)]
-pub(super) struct SymbolTable {
-    shards: [Shard; 1 << SHARD_BITS],
-}
+pub(super) struct SymbolTable(ShardedLock<Entries>);
 
 impl SymbolTable {
     #[inline]
-    fn shard(&self, hash: u64) -> &RwLock<HashTable<Entry>> {
-        // The table within a shard goes by the lowest and the highest seven bits.
-        &self.shards[(hash >> 40) as usize & ((1 << SHARD_BITS) - 1)].0
+    fn read(&self) -> ShardedLockReadGuard<'_, Entries> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    #[inline]
-    fn read(&self, hash: u64) -> RwLockReadGuard<'_, HashTable<Entry>> {
-        self.shard(hash).read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn write(&self, hash: u64) -> RwLockWriteGuard<'_, HashTable<Entry>> {
-        self.shard(hash).write().unwrap_or_else(PoisonError::into_inner)
+    fn write(&self) -> ShardedLockWriteGuard<'_, Entries> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What `look` makes of the entry of a name, if there is one.
     #[inline]
     pub(super) fn get<R>(&self, hash: u64, name: &[u8], look: impl FnOnce(&Entry) -> R) -> Option<R> {
-        self.read(hash).find(hash, |entry| is_it(entry, hash, name)).map(look)
+        self.read().0.find(hash, |entry| is_it(entry, hash, name)).map(look)
     }
 
     /// Changes the entry of a name, if there is one.
     pub(super) fn update<R>(&self, hash: u64, name: &[u8], act: impl FnOnce(&mut Entry) -> R) -> Option<R> {
-        self.write(hash).find_mut(hash, |entry| is_it(entry, hash, name)).map(act)
+        self.write().get_mut(hash, name).map(act)
     }
 
-    /// Enters a definition in place of any other of its name.
-    pub(super) fn put(&self, entry: Entry) {
-        let mut shard = self.write(entry.hash);
-        match shard.find_mut(entry.hash, |other| is_it(other, entry.hash, entry.name.bytes())) {
-            Some(other) => *other = entry,
-            None => _ = shard.insert_unique(entry.hash, entry, |entry| entry.hash),
-        }
-    }
-
-    /// Removes the entry of a name if it is that unit's.
-    pub(super) fn remove(&self, hash: u64, name: &[u8], unit: Key) {
-        let mut shard = self.write(hash);
-        if let Ok(entry) = shard.find_entry(hash, |entry| entry.unit == unit && is_it(entry, hash, name)) {
-            entry.remove();
-        }
-        if shard.is_empty() && shard.capacity() > KEPT {
-            *shard = HashTable::new();
+    /// Calls `act` with each of the items and the entries, which it may change.
+    pub(super) fn edit<T>(&self, items: impl IntoIterator<Item = T>, mut act: impl FnMut(&mut Entries, T)) {
+        let mut items = items.into_iter().peekable();
+        while items.peek().is_some() {
+            let mut entries = self.write();
+            items.by_ref().take(AT_ONCE).for_each(|item| act(&mut entries, item));
+            entries.give_back();
         }
     }
 
     /// Makes room for so many more names.
     pub(super) fn reserve(&self, count: usize) {
-        let share = count >> SHARD_BITS;
-        if share < KEPT {
-            return;
-        }
-        for shard in &self.shards {
-            let mut shard = shard.0.write().unwrap_or_else(PoisonError::into_inner);
-            shard.reserve(share + share / 8, |entry| entry.hash);
+        if count >= AT_ONCE {
+            self.write().0.reserve(count, |entry| entry.hash);
         }
     }
 
     /// Calls `visit` with every entry.
-    pub(super) fn for_each(&self, mut visit: impl FnMut(&Entry)) {
-        for shard in &self.shards {
-            shard.0.read().unwrap_or_else(PoisonError::into_inner).iter().for_each(&mut visit);
-        }
+    pub(super) fn for_each(&self, visit: impl FnMut(&Entry)) {
+        self.read().0.iter().for_each(visit);
     }
 }
 
-/// An empty shard gives back its memory if it had room for more entries than this.
-const KEPT: usize = 64;
+/// How many names are changed while readers wait.
+const AT_ONCE: usize = 1024;
+
+/// An empty table gives back its memory if it had room for more entries than this.
+const KEPT: usize = 1024;
+
+/// The definitions of a dylib by name.
+#[derive(Debug, Default)]
+pub(super) struct Entries(HashTable<Entry>);
+
+impl Entries {
+    /// The entry of a name.
+    pub(super) fn get_mut(&mut self, hash: u64, name: &[u8]) -> Option<&mut Entry> {
+        self.0.find_mut(hash, |entry| is_it(entry, hash, name))
+    }
+
+    /// Enters a definition in place of any other of its name.
+    pub(super) fn put(&mut self, entry: Entry) {
+        match self.get_mut(entry.hash, entry.name.bytes()) {
+            Some(other) => *other = entry,
+            None => _ = self.0.insert_unique(entry.hash, entry, |entry| entry.hash),
+        }
+    }
+
+    /// Removes the entry of a name if it is that unit's.
+    pub(super) fn remove(&mut self, hash: u64, name: &[u8], unit: Key) {
+        if let Ok(entry) = self.0.find_entry(hash, |entry| entry.unit == unit && is_it(entry, hash, name)) {
+            entry.remove();
+        }
+    }
+
+    fn give_back(&mut self) {
+        if self.0.is_empty() && self.0.capacity() > KEPT {
+            self.0 = HashTable::new();
+        }
+    }
+}
 
 #[inline]
 fn is_it(entry: &Entry, hash: u64, name: &[u8]) -> bool {
