@@ -8,9 +8,10 @@ mod spelling;
 mod symbols;
 
 pub use crate::runtime::thread_locals::pool::enter_thread;
+pub(crate) use crate::runtime::thread_locals::variable as thread_variable;
 pub use actions::HostActions;
 pub use interfaces::InterfaceSymbols;
 pub use linker::HostLinker;
 pub use program::{call_main, exit, run_main};
 pub use symbols::ProcessSymbols;
-pub(crate) use symbols::{describe_near as describe, meant_by_darwin};
+pub(crate) use symbols::{describe_near as describe, meant_by_darwin, thread_locals_among};

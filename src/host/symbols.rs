@@ -8,6 +8,7 @@ use crate::runtime::builtins::{self, Builtin, BuiltinKind};
 use crate::runtime::darwin::{self, Darwin};
 use crate::runtime::{static_libc, thread_locals};
 use crate::sys::dl::{self, Library, OpenFlags};
+use crate::sys::loaded;
 use crate::sys::thread_stub::{Access, ThreadVariable, thread_variables};
 use std::path::Path;
 
@@ -110,6 +111,14 @@ pub(crate) fn meant_by_darwin(name: &[u8], found: ResolvedSymbol, near: bool) ->
         Some(own) if own.address == found.address => process.find_spelled(Spelling::Underscored, name, near),
         _ => Some(found),
     }
+}
+
+/// Which of these names, found at these addresses, are thread-local variables: no loaded object has them where it lies.
+pub(crate) fn thread_locals_among(found: &[(&[u8], ExecutorAddr)]) -> Vec<usize> {
+    let addresses: Vec<u64> = found.iter().map(|(_, address)| address.0).collect();
+    let mut outside = loaded::outside(&addresses);
+    outside.retain(|&position| loaded::is_thread_local(found[position].0));
+    outside
 }
 
 /// How the object that asks spells names of C.

@@ -229,6 +229,7 @@ pub fn link<'data>(
     let counts = apply(&applying, allocation.as_mut(), workers)?;
     watch.lap("copy and fix up");
 
+    let thread_home = thread_locals.home(&layout);
     let (init, request) = finish(&applying, context, allocation.as_mut(), place.as_deref())?;
     let of_global = addresses.of_global;
     let mut stats = LinkStats {
@@ -259,6 +260,7 @@ pub fn link<'data>(
             graphs,
             globals,
             of_global,
+            thread_home,
         },
         init,
         warnings: findings.warnings,

@@ -1,6 +1,7 @@
 //! What the names of a linked image stand for.
 
 use super::globals::Globals;
+use super::thread_locals::ThreadHome;
 use crate::base::{AddrRange, ExecutorAddr};
 use crate::graph::{LinkGraph, Scope, Spelling, SymbolFlags, SymbolKind};
 
@@ -11,6 +12,7 @@ pub(crate) struct LinkedSymbols<'data> {
     pub(crate) globals: Globals<'data>,
     pub(crate) of_global: Vec<u64>,
     pub(crate) segments: Vec<AddrRange>,
+    pub(crate) thread_home: Option<ThreadHome>,
 }
 
 /// A definition of a linked image.
@@ -21,6 +23,7 @@ pub(crate) struct Definition {
     pub(crate) callable: bool,
     /// Whether other images may see it.
     pub(crate) exported: bool,
+    pub(crate) thread_local: bool,
     is_absolute: bool,
 }
 
@@ -43,6 +46,7 @@ impl LinkedSymbols<'_> {
             size: symbol.size,
             callable: symbol.flags.contains(SymbolFlags::CALLABLE),
             exported: matches!(symbol.scope(), Scope::Default | Scope::Protected),
+            thread_local: symbol.flags.contains(SymbolFlags::THREAD_LOCAL),
             is_absolute: symbol.kind == SymbolKind::Absolute,
         })
     }
@@ -50,7 +54,9 @@ impl LinkedSymbols<'_> {
     /// As [`find`](Self::find), for what is in the image: what is hidden and used by nothing was dropped.
     pub(crate) fn find_placed(&self, name: &[u8]) -> Option<Definition> {
         let is_placed = |found: &Definition| {
-            found.is_absolute || self.segments.iter().any(|segment| segment.contains(found.address))
+            found.is_absolute
+                || self.segments.iter().any(|segment| segment.contains(found.address))
+                || self.thread_home.is_some_and(|home| home.contains(found.address))
         };
         self.find(name).filter(is_placed)
     }

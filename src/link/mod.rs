@@ -53,4 +53,5 @@ pub use plugin::Plugin;
 pub(crate) use prepared::Prepared;
 pub use resolver::{NoSymbols, ResolvedSymbol, Resolver, SymbolQuery, ThreadLocalQuery, ThreadLocalSymbol};
 pub use stats::LinkStats;
+pub(crate) use thread_locals::ThreadHome;
 pub use view::LinkView;

@@ -14,10 +14,46 @@ use super::layout::Layout;
 use super::mark::need;
 use super::resolver::ThreadLocalSymbol;
 use crate::arch::{self, ThreadLocal, ThreadModule, ThreadTable};
-use crate::base::{AddrRange, Error, Result};
-use crate::graph::{Architecture, BlockId};
+use crate::base::{AddrRange, Error, ExecutorAddr, Result};
+use crate::graph::{Architecture, BlockId, Spelling};
 use crate::passes::bounds::{LinkerSymbol, parse_linker_symbol};
 use std::sync::OnceLock;
+
+/// Where the thread-local variables of a linked image are, in terms of all models of access.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ThreadHome {
+    /// The address of the template, which symbols' addresses count from.
+    template: u64,
+    size: u64,
+    start: ThreadLocalSymbol,
+}
+
+impl ThreadHome {
+    /// Whether the symbol of this address is one of the variables. Those that start out zero have no memory there.
+    pub(crate) fn contains(&self, address: ExecutorAddr) -> bool {
+        address.0.wrapping_sub(self.template) < self.size
+    }
+
+    /// The variable whose symbol has this address.
+    pub(crate) fn variable(&self, address: ExecutorAddr) -> ThreadLocalSymbol {
+        moved(&self.start, address.0.wrapping_sub(self.template))
+    }
+}
+
+/// What is `offset` bytes after a variable.
+fn moved(start: &ThreadLocalSymbol, offset: u64) -> ThreadLocalSymbol {
+    let [function, argument] = start.descriptor;
+    ThreadLocalSymbol {
+        module: start.module,
+        offset: start.offset.wrapping_add(offset),
+        thread_offset: start.thread_offset.map(|start| start.wrapping_add_unsigned(offset)),
+        descriptor: [function, argument.wrapping_add(offset)],
+    }
+}
+
+/// How many bytes of variables that no code uses yet may take room where offsets are the same in every thread, which is
+/// scarce.
+const SMALL: u64 = 1 << 10;
 
 /// The GOT entries of one variable, as positions among the words of all.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -32,6 +68,8 @@ struct ThreadEntry {
 pub(crate) struct ThreadLocals {
     /// Whether code relies on the offset of the batch's own variables from the thread pointer.
     in_all_threads: bool,
+    /// Whether code reaches the batch's own variables by the dynamic models.
+    by_dynamic_models: bool,
     /// Sorted by owner.
     entries: Vec<(EntryOwner, ThreadEntry)>,
     module_pair: Option<u32>,
@@ -72,6 +110,7 @@ impl ThreadLocals {
         };
         let mut thread_locals = Self {
             in_all_threads: false,
+            by_dynamic_models: thread_module || image.graph.spelling != Spelling::Plain,
             entries: Vec::new(),
             module_pair: None,
             words: 0,
@@ -92,6 +131,7 @@ impl ThreadLocals {
             EntryOwner::Local(_) => true,
         };
         self.in_all_threads |= is_own && needs & need::THREAD_STATIC != 0;
+        self.by_dynamic_models |= is_own && needs & (need::THREAD_PAIR | need::THREAD_DESCRIPTOR) != 0;
         let mut entry = |bit, words| (needs & bit != 0).then(|| self.take(words));
         let entry = ThreadEntry {
             pair: entry(need::THREAD_PAIR, 2),
@@ -133,7 +173,7 @@ impl ThreadLocals {
         let request = ThreadLocalRequest { size, alignment, in_all_threads: self.in_all_threads };
         let is_needed = layout.thread.is_some() || self.module_pair.is_some();
         let place = match actions {
-            Some(actions) if is_needed => Some(actions.place_thread_locals(request)?),
+            Some(actions) if is_needed => Some(self.ask_for_place(actions, request)?),
             _ => None,
         };
         let in_program = || ThreadLocalSymbol {
@@ -155,6 +195,28 @@ impl ThreadLocals {
         Ok(place)
     }
 
+    /// Variables that no code of the batch uses are for code of later images: by which models, nobody knows yet. Where they
+    /// have the same offset in every thread, it may be any.
+    fn ask_for_place(
+        &self,
+        actions: &dyn ImageActions,
+        request: ThreadLocalRequest,
+    ) -> Result<Box<dyn ThreadLocalPlace>> {
+        if !self.in_all_threads && !self.by_dynamic_models && request.size <= SMALL {
+            let in_all_threads = ThreadLocalRequest { in_all_threads: true, ..request };
+            if let Ok(place) = actions.place_thread_locals(in_all_threads) {
+                return Ok(place);
+            }
+        }
+        actions.place_thread_locals(request)
+    }
+
+    /// Where the batch's own variables are; none if it has none.
+    pub(super) fn home(&self, layout: &Layout) -> Option<ThreadHome> {
+        let (placed, thread) = (self.placed.get()?, layout.thread?);
+        Some(ThreadHome { template: placed.template, size: thread.size, start: placed.start })
+    }
+
     fn entry(&self, owner: EntryOwner) -> ThreadEntry {
         let found = self.entries.binary_search_by_key(&owner, |(owner, _)| *owner);
         found.map_or(ThreadEntry::default(), |index| self.entries[index].1)
@@ -174,18 +236,6 @@ pub(super) fn template(layout: &Layout) -> ThreadLocalTemplate {
 }
 
 impl Placed {
-    /// What is `offset` bytes after the start of the batch's variables.
-    fn at(&self, offset: u64) -> ThreadLocalSymbol {
-        let ThreadLocalSymbol { module, offset: start, thread_offset, descriptor: [function, argument] } =
-            self.start;
-        ThreadLocalSymbol {
-            module,
-            offset: start.wrapping_add(offset),
-            thread_offset: thread_offset.map(|start| start.wrapping_add_unsigned(offset)),
-            descriptor: [function, argument.wrapping_add(offset)],
-        }
-    }
-
     /// `_TLS_MODULE_BASE_`.
     fn base(&self) -> ThreadLocalSymbol {
         let ThreadLocalSymbol { thread_offset, descriptor: [function, argument], .. } = self.start;
@@ -207,7 +257,7 @@ impl Addresses<'_, '_> {
         let placed = self.thread_locals.placed.get()?;
         let own = |at: SymbolRef| {
             let offset = self.place_of(at).wrapping_sub(placed.template);
-            (placed.at(offset), offset)
+            (moved(&placed.start, offset), offset)
         };
         match owner {
             EntryOwner::Local(at) => Some(own(at)),

@@ -8,6 +8,7 @@ use super::image::{Image, ImageParts, plan_of};
 use super::lookup::LookupKind;
 use super::names::{display, spelled};
 use super::slab::Key;
+use super::thread_locals::ThreadLocals;
 use super::tracker::ResourceTracker;
 use super::unit::{Existing, Material, NewUnit};
 use crate::base::Result;
@@ -36,6 +37,7 @@ impl JitDylib {
             needs: Vec::new(),
             plan,
             dso_handle,
+            thread_locals: ThreadLocals::of(&symbols),
             runs: self.session.actions().is_some(),
             sequence: self.session.next_image(),
         }));
@@ -87,6 +89,7 @@ impl AdoptedNames {
         let mut flags = JitSymbolFlags::empty();
         flags.set(JitSymbolFlags::CALLABLE, found.callable);
         flags.set(JitSymbolFlags::EXPORTED, found.exported);
+        flags.set(JitSymbolFlags::THREAD_LOCAL, found.thread_local);
         Some(ExecutorSymbol { address: found.address, flags, size: found.size })
     }
 }

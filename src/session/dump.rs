@@ -58,6 +58,7 @@ fn facts(flags: JitSymbolFlags) -> String {
         (JitSymbolFlags::ABSOLUTE, "[Absolute]"),
         (JitSymbolFlags::WEAK, "[Weak]"),
         (JitSymbolFlags::COMMON, "[Common]"),
+        (JitSymbolFlags::THREAD_LOCAL, "[Thread-local]"),
         (JitSymbolFlags::SIDE_EFFECTS_ONLY, "[Side effects only]"),
     ];
     let mut text: String =

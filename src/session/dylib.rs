@@ -298,7 +298,8 @@ impl JitDylib {
         self.define(ClosureUnit { name: unit_name.into(), symbols, make })
     }
 
-    /// Looks a name up in this dylib and its link order, and has it materialized.
+    /// Looks a name up in this dylib and its link order, and has it materialized. A thread-local variable is the calling
+    /// thread's.
     ///
     /// # Errors
     /// [`Error::NotFound`](crate::base::Error::NotFound), or what kept it from being linked.
@@ -315,12 +316,14 @@ impl JitDylib {
         self.session.single(found, name)
     }
 
-    /// The address of a name of this dylib's own that has been looked up before; takes no lock that others hold for long.
+    /// The address of a name of this dylib's own that has been looked up before, unless it is a thread-local variable; takes
+    /// no lock that others hold for long.
     #[inline]
     #[must_use]
     pub fn lookup_ready(&self, name: &[u8]) -> Option<ExecutorSymbol> {
         let hash = super::names::hash(name);
-        let has_address = |entry: &Entry| !entry.flags.contains(JitSymbolFlags::SIDE_EFFECTS_ONLY);
+        let without = JitSymbolFlags::SIDE_EFFECTS_ONLY | JitSymbolFlags::THREAD_LOCAL;
+        let has_address = |entry: &Entry| !entry.flags.intersects(without);
         let get = |entry: &Entry| (entry.ready && has_address(entry)).then(|| entry.symbol());
         self.inner.table.get(hash, name, get).flatten()
     }
@@ -373,7 +376,8 @@ impl JitDylib {
         let weak = facts.defs.iter().filter(|def| def.flags.is_weak());
         let of_process = |def: &Def| {
             let name = facts.name(def.span);
-            let symbol = ExecutorSymbol { address: dl::lookup(name)?, flags: def.flags, size: 0 };
+            let address = dl::lookup(name)?;
+            let symbol = ExecutorSymbol { address, flags: def.flags, size: 0 };
             let flags =
                 (def.flags | JitSymbolFlags::EXPORTED) - JitSymbolFlags::WEAK - JitSymbolFlags::COMMON;
             Some((name, ExecutorSymbol { flags, ..symbol }))

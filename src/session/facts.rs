@@ -190,6 +190,7 @@ fn flags_of(object: &Object<'_>, global: &GlobalSymbol<'_>) -> JitSymbolFlags {
     flags.set(JitSymbolFlags::WEAK, global.linkage == Linkage::Weak);
     flags.set(JitSymbolFlags::COMMON, global.kind == GlobalKind::Common);
     flags.set(JitSymbolFlags::CALLABLE, of_table.contains(SymbolFlags::CALLABLE));
+    flags.set(JitSymbolFlags::THREAD_LOCAL, of_table.contains(SymbolFlags::THREAD_LOCAL));
     flags.set(JitSymbolFlags::VARIANT_PCS, of_table.contains(SymbolFlags::VARIANT_PCS));
     flags
 }

@@ -21,6 +21,8 @@ bitflags! {
         const SIDE_EFFECTS_ONLY = 32;
         /// A function with a register convention of its own (`STO_AARCH64_VARIANT_PCS`), which is never bound lazily.
         const VARIANT_PCS = 64;
+        /// Names a thread-local variable: each thread has its own, at another address.
+        const THREAD_LOCAL = 128;
     }
 }
 

@@ -4,6 +4,7 @@
 //! Finalisers of linked code run only if its initialisers have run, for which somebody vouched.
 #![allow(unsafe_code)]
 
+use super::thread_locals::ThreadLocals;
 use crate::alloc::FinalizedAllocation;
 use crate::base::{ExecutorAddr, Result};
 use crate::runtime::program::{finalize_image, initialize_image};
@@ -21,6 +22,7 @@ pub(crate) struct Image {
     needs: Vec<Arc<Image>>,
     plan: Mutex<InitPlan>,
     dso_handle: ExecutorAddr,
+    pub(super) thread_locals: Option<ThreadLocals>,
     /// Whether code of it may have registered exit handlers.
     runs: bool,
     initialized: AtomicBool,
@@ -57,13 +59,14 @@ pub(super) struct ImageParts {
     pub(super) needs: Vec<Arc<Image>>,
     pub(super) plan: InitPlan,
     pub(super) dso_handle: ExecutorAddr,
+    pub(super) thread_locals: Option<ThreadLocals>,
     pub(super) runs: bool,
     pub(super) sequence: u64,
 }
 
 impl Image {
     pub(super) fn new(parts: ImageParts) -> Self {
-        let ImageParts { allocation, needs, plan, dso_handle, runs, sequence } = parts;
+        let ImageParts { allocation, needs, plan, dso_handle, thread_locals, runs, sequence } = parts;
         Self {
             owned: None,
             callers: Mutex::default(),
@@ -71,6 +74,7 @@ impl Image {
             needs,
             plan: Mutex::new(plan),
             dso_handle,
+            thread_locals,
             runs: runs && !dso_handle.is_null(),
             initialized: AtomicBool::new(false),
             sequence,
@@ -84,6 +88,7 @@ impl Image {
             needs: Vec::new(),
             plan: Mutex::default(),
             dso_handle: ExecutorAddr::NULL,
+            thread_locals: None,
             runs: false,
             initialized: AtomicBool::new(false),
             sequence,

@@ -18,6 +18,7 @@ use super::resolver::SessionResolver;
 use super::session::ExecutionSession;
 use super::slab::Key;
 use super::state::{Place, State, place_of};
+use super::thread_locals::ThreadLocals;
 use super::unit::{Failure, Material, Stage};
 use crate::base::{Error, Result};
 use crate::formats::{GlobalKind, Object};
@@ -209,6 +210,7 @@ impl ExecutionSession {
             needs: resolver.into_needs(),
             plan: plan_of(linked.init_functions()),
             dso_handle: linked.dso_handle(),
+            thread_locals: ThreadLocals::of(&linked.symbols),
             runs: self.actions().is_some(),
             sequence: self.next_image(),
             allocation: linked.into_allocation(),
@@ -377,8 +379,13 @@ fn symbols_of(linked: &Linked<'_>, claim: &Claim, naming: &Naming) -> Vec<Option
             naming.definition(claim, name)
         };
         let found = linked.find(&named)?;
-        let callable = if found.callable { JitSymbolFlags::CALLABLE } else { JitSymbolFlags::empty() };
-        Some(ExecutorSymbol { address: found.address, flags: def.flags | callable, size: found.size })
+        let mut flags = def.flags;
+        flags.set(JitSymbolFlags::CALLABLE, found.callable || flags.contains(JitSymbolFlags::CALLABLE));
+        flags.set(
+            JitSymbolFlags::THREAD_LOCAL,
+            found.thread_local || flags.contains(JitSymbolFlags::THREAD_LOCAL),
+        );
+        Some(ExecutorSymbol { address: found.address, flags, size: found.size })
     };
     claim.facts.defs.iter().map(symbol_of).collect()
 }
@@ -412,7 +419,8 @@ fn publish_alias(state: &mut State, claim: &Claim) -> bool {
     own.stage = Stage::Ready;
     own.material = Material::Nothing;
     own.image = image;
-    let flags = def.flags | symbol.flags & (JitSymbolFlags::CALLABLE | JitSymbolFlags::ABSOLUTE);
+    let taken = JitSymbolFlags::CALLABLE | JitSymbolFlags::ABSOLUTE | JitSymbolFlags::THREAD_LOCAL;
+    let flags = def.flags | symbol.flags & taken;
     let symbol = ExecutorSymbol { flags, ..symbol };
     let name = claim.facts.name(def.span);
     claim.dylib.table.edit([symbol], |entries, symbol| {

@@ -129,7 +129,7 @@ impl<'a> Query<'a> {
 
 impl ExecutionSession {
     /// Looks names up in dylibs, in their order, and has them materialized: what is returned can be called or read.
-    /// A name that is weak and defined nowhere gets no answer.
+    /// A name that is weak and defined nowhere gets no answer. A thread-local variable is the calling thread's.
     ///
     /// # Errors
     /// [`Error::NotFound`] lists all names that are not defined; [`Error::FailedToMaterialize`] says what kept them from
@@ -142,7 +142,18 @@ impl ExecutionSession {
     ) -> Result<Vec<Option<ExecutorSymbol>>> {
         let order: Order = order.iter().map(|(dylib, v)| (Arc::clone(&dylib.inner), *v)).collect();
         let found = self.find(&order, names, kind)?;
-        Ok(found.into_iter().map(|found| found.map(|found| found.symbol)).collect())
+        self.all_for_caller(names, found)
+    }
+
+    fn all_for_caller(
+        &self,
+        names: &[LookupName<'_>],
+        found: Vec<Option<Found>>,
+    ) -> Result<Vec<Option<ExecutorSymbol>>> {
+        let one = |(wanted, found): (&LookupName<'_>, Option<Found>)| {
+            found.map(|found| self.for_caller(wanted.name, found)).transpose()
+        };
+        names.iter().zip(found).map(one).collect()
     }
 
     /// As [`lookup`](Self::lookup), on a thread of its own; `done` is called there with the result.
@@ -159,7 +170,7 @@ impl ExecutionSession {
         std::thread::spawn(move || {
             let names: Vec<_> = names.iter().map(|(name, weak)| LookupName { name, weak: *weak }).collect();
             let found = session.find(&order, &names, kind);
-            done(found.map(|found| found.into_iter().map(|found| Some(found?.symbol)).collect()));
+            done(found.and_then(|found| session.all_for_caller(&names, found)));
         });
     }
 
@@ -318,7 +329,7 @@ impl ExecutionSession {
     pub(super) fn single(&self, found: Vec<Option<Found>>, name: &[u8]) -> Result<ExecutorSymbol> {
         match found.first() {
             Some(Some(found)) if !found.symbol.flags.contains(JitSymbolFlags::SIDE_EFFECTS_ONLY) => {
-                Ok(found.symbol)
+                self.for_caller(name, *found)
             }
             _ => Err(Error::invalid(format!("{} has no address", display(name)), None)),
         }

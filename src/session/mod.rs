@@ -34,6 +34,7 @@ mod session;
 mod slab;
 mod state;
 mod table;
+mod thread_locals;
 mod tracker;
 mod typed;
 mod unit;

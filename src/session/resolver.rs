@@ -7,10 +7,11 @@ use super::linking::split_qualified;
 use super::lookup::{Found, LookupKind, LookupName, near_misses};
 use super::names::session_name;
 use super::session::ExecutionSession;
+use super::thread_locals::{not_ordinary, of_process};
 use crate::base::Result;
 use crate::graph::Spelling;
 use crate::host;
-use crate::link::{ResolvedSymbol, Resolver, SymbolQuery};
+use crate::link::{ResolvedSymbol, Resolver, SymbolQuery, ThreadLocalQuery, ThreadLocalSymbol};
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -44,6 +45,15 @@ impl<'s> SessionResolver<'s> {
         let images = found.iter().flatten().filter_map(image);
         self.needs.lock().unwrap_or_else(PoisonError::into_inner).extend(images);
         Ok(found)
+    }
+
+    fn find_all(&self, queries: &[SymbolQuery<'_>]) -> Result<Vec<Option<Found>>> {
+        if !self.dylibs.is_empty() {
+            return self.find_qualified(queries);
+        }
+        let names: Vec<_> = queries.iter().map(name_of).collect();
+        let names: Vec<_> = names.iter().map(|name| weakly(name)).collect();
+        self.find(&self.order, &names)
     }
 
     /// Each name is looked for in the dylib that it is qualified with.
@@ -86,14 +96,29 @@ fn weakly(name: &[u8]) -> LookupName<'_> {
 
 impl Resolver for SessionResolver<'_> {
     fn resolve(&self, queries: &[SymbolQuery<'_>]) -> Result<Vec<Option<ResolvedSymbol>>> {
-        let found = if self.dylibs.is_empty() {
-            let names: Vec<_> = queries.iter().map(name_of).collect();
-            let names: Vec<_> = names.iter().map(|name| weakly(name)).collect();
-            self.find(&self.order, &names)?
-        } else {
-            self.find_qualified(queries)?
+        let found = self.find_all(queries)?;
+        let answer = |(query, found): (&SymbolQuery<'_>, Option<Found>)| {
+            found.map_or(Ok(None), |found| self.answer_to(query, found))
         };
-        Ok(queries.iter().zip(found).map(|(query, found)| answer_to(query, found?)).collect())
+        queries.iter().zip(found).map(answer).collect()
+    }
+
+    fn resolve_thread_locals(
+        &self,
+        queries: &[ThreadLocalQuery<'_>],
+    ) -> Result<Vec<Option<ThreadLocalSymbol>>> {
+        let plain = |query: &ThreadLocalQuery<'_>| session_name(Spelling::Plain, query.name).into_owned();
+        let names: Vec<_> = queries.iter().map(plain).collect();
+        let as_symbol = |name| SymbolQuery { name, c_name: Some(name), weak: true, near: false };
+        let found = self.find_all(&names.iter().map(|name| as_symbol(&name[..])).collect::<Vec<_>>())?;
+        let answer = |((query, name), found): ((&ThreadLocalQuery<'_>, &Vec<u8>), Option<Found>)| {
+            let (name, in_all_threads) = (split_qualified(name).0, query.in_all_threads);
+            match found {
+                Some(found) => self.session.thread_local(name, &found, in_all_threads),
+                None => of_process(name, in_all_threads),
+            }
+        };
+        queries.iter().zip(&names).zip(found).map(answer).collect()
     }
 
     fn near_misses(&self, query: &SymbolQuery<'_>) -> Vec<String> {
@@ -101,13 +126,22 @@ impl Resolver for SessionResolver<'_> {
     }
 }
 
-fn answer_to(query: &SymbolQuery<'_>, found: Found) -> Option<ResolvedSymbol> {
-    let answer = answer(found, query.near);
-    match query.c_name {
-        Some(name) if name.len() < query.name.len() => {
-            host::meant_by_darwin(split_qualified(name).0, answer, query.near)
+impl SessionResolver<'_> {
+    fn answer_to(&self, query: &SymbolQuery<'_>, found: Found) -> Result<Option<ResolvedSymbol>> {
+        let answer = answer(found, query.near);
+        let darwins = query.c_name.filter(|name| name.len() < query.name.len());
+        let darwins = darwins.map(|name| split_qualified(name).0);
+        if found.symbol.flags.contains(JitSymbolFlags::THREAD_LOCAL) {
+            let Some(name) = darwins else { return Err(not_ordinary(split_qualified(query.name).0)) };
+            return Ok(Some(ResolvedSymbol {
+                address: self.session.thread_descriptor(name, &found)?,
+                ..answer
+            }));
         }
-        _ => Some(answer),
+        Ok(match darwins {
+            Some(name) => host::meant_by_darwin(name, answer, query.near),
+            None => Some(answer),
+        })
     }
 }
 

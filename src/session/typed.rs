@@ -78,7 +78,7 @@ fn check_type<T>() {
 
 impl JitDylib {
     /// Looks up a function or variable as a `T`, and keeps its memory alive. Runs no initialisers: see
-    /// [`initialize`](Self::initialize).
+    /// [`initialize`](Self::initialize). Of a thread-local variable, it is the calling thread's, which goes with the thread.
     ///
     /// # Errors
     /// As for [`lookup`](Self::lookup).
@@ -107,8 +107,9 @@ impl JitDylib {
         loop {
             let names = [LookupName { name, weak: false }];
             let found = self.session.find(order, &names, LookupKind::Static)?;
-            self.session.single(found.clone(), name)?;
+            let symbol = self.session.single(found.clone(), name)?;
             let Some(Some(found)) = found.first().copied() else { continue };
+            let found = Found { symbol, ..found };
             let state = self.session.lock();
             // Removed meanwhile: what is there now, or that nothing is, takes another look.
             if let Some(unit) = state.units.get(found.unit) {

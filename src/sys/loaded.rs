@@ -11,7 +11,7 @@
 #![allow(unsafe_code)]
 
 use super::page;
-use std::ffi::{c_int, c_void};
+use std::ffi::{CStr, c_int, c_void};
 use std::ops::{ControlFlow, Range};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -61,16 +61,32 @@ pub(crate) fn is_variable(range: &Range<u64>) -> bool {
     found
 }
 
+/// Which of these addresses, by their positions, lie in no loaded object. Null lies in none, and is left out.
+pub(crate) fn outside(addresses: &[u64]) -> Vec<usize> {
+    let mut rest: Vec<usize> = (0..addresses.len()).filter(|&position| addresses[position] != 0).collect();
+    for_each(&mut |object| {
+        rest.retain(|&position| !object.is_loaded(&(addresses[position]..addresses[position]), 0));
+        if rest.is_empty() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    rest
+}
+
 /// Whether a loaded object exports a thread-local variable of this name.
 pub(crate) fn is_thread_local(name: &[u8]) -> bool {
+    thread_local_owner(name).is_some()
+}
+
+/// The name, as the loader has it, of the first loaded object that exports a thread-local variable of this name; empty for
+/// the program itself.
+pub(crate) fn thread_local_owner(name: &[u8]) -> Option<Vec<u8>> {
     const THREAD_LOCAL: u8 = 6;
-    let mut found = false;
+    let mut found = None;
     for_each(&mut |object| {
         // Most objects have no such variables.
-        if object.thread.0 != 0 {
-            found = object.defines(THREAD_LOCAL, name);
+        if object.thread.0 != 0 && object.defines(THREAD_LOCAL, name) {
+            found = Some(object.name.to_vec());
         }
-        if found { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     found
 }
@@ -161,7 +177,13 @@ fn for_each(mut visit: &mut Visit<'_>) {
         // SAFETY: the entry's program headers, that many of them.
         let headers = unsafe { std::slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into()) };
         let thread = (info.dlpi_tls_modid as u64, info.dlpi_tls_data.addr() as u64);
-        c_int::from(visit(&Object { base: info.dlpi_addr, headers, thread }).is_break())
+        let name: &[u8] = if info.dlpi_name.is_null() {
+            &[]
+        } else {
+            // SAFETY: the entry's name, a C string.
+            unsafe { CStr::from_ptr(info.dlpi_name) }.to_bytes()
+        };
+        c_int::from(visit(&Object { base: info.dlpi_addr, name, headers, thread }).is_break())
     }
     // SAFETY: `call` has the type asked for, and `visit` lives until the walk is over.
     unsafe { libc::dl_iterate_phdr(Some(call), (&raw mut visit).cast()) };
@@ -171,6 +193,7 @@ fn for_each(mut visit: &mut Visit<'_>) {
 struct Object<'a> {
     /// By how much its addresses differ from those in its program headers.
     base: u64,
+    name: &'a [u8],
     headers: &'a [libc::Elf64_Phdr],
     /// Its module of thread-local variables, and the address of the calling thread's; zero where there are none.
     thread: (u64, u64),

@@ -70,8 +70,12 @@ pub(crate) fn thread_variables(names: &[(&[u8], bool)]) -> Result<Vec<Option<Thr
 const WORDS: usize = 4;
 
 fn ask(names: &[(&[u8], bool)], number: usize) -> Result<Vec<Option<ThreadVariable>>> {
-    let file =
-        write_file(&stub(names)).map_err(|e| Error::memory("make a shared object in memory", Some(e)))?;
+    let mut owners: Vec<_> = names.iter().filter_map(|(name, _)| loaded::thread_local_owner(name)).collect();
+    owners.retain(|owner| !owner.is_empty());
+    owners.sort_unstable();
+    owners.dedup();
+    let file = write_file(&stub(names, &owners))
+        .map_err(|e| Error::memory("make a shared object in memory", Some(e)))?;
     let library =
         Library::open(&path_of(&file, number), OpenFlags::KEEP).map_err(|error| refused(names, &error))?;
     let Some(slots) = library.lookup(SLOTS) else { return Ok(vec![None; names.len()]) };
@@ -133,8 +137,9 @@ const MACHINE: (u16, [u64; 4]) = (62, [16, 17, 18, 36]);
 #[cfg(target_arch = "aarch64")]
 const MACHINE: (u16, [u64; 4]) = (183, [1028, 1029, 1030, 1031]);
 
-/// A shared object whose relocations ask for these variables.
-fn stub(names: &[(&[u8], bool)]) -> Vec<u8> {
+/// A shared object whose relocations ask for these variables. It depends on their owners, which need not be visible to all
+/// of the process.
+fn stub(names: &[(&[u8], bool)], owners: &[Vec<u8>]) -> Vec<u8> {
     let count = names.len() + 2;
     let mut strings = vec![0];
     let mut string = |name: &[u8]| {
@@ -145,16 +150,17 @@ fn stub(names: &[(&[u8], bool)]) -> Vec<u8> {
     };
     let slots_name = string(SLOTS);
     let string_offsets: Vec<u32> = names.iter().map(|(name, _)| string(name)).collect();
+    let owners: Vec<u32> = owners.iter().map(|owner| string(owner)).collect();
     let symbols = HEADERS.next_multiple_of(8);
     let hash = symbols + 24 * count;
     let relocations = (hash + 4 * (3 + count)).next_multiple_of(8);
     let relocation_count = 3 * names.len();
     let dynamic = relocations + 24 * relocation_count;
-    let slots = dynamic + 16 * 9;
+    let slots = dynamic + 16 * (9 + owners.len());
     let strings_at = slots + 8 * WORDS * names.len();
     let end = strings_at + strings.len();
 
-    let mut out = Writer(headers(dynamic, end));
+    let mut out = Writer(headers(dynamic, slots - dynamic, end));
     out.pad(symbols);
     out.words(&[0, 0, 0]);
     // Global, an object, in a section.
@@ -188,6 +194,8 @@ fn stub(names: &[(&[u8], bool)]) -> Vec<u8> {
         (9, 24),
     ];
     entries.iter().for_each(|(tag, value)| out.words(&[*tag, *value as u64]));
+    // DT_NEEDED.
+    owners.iter().for_each(|owner| out.words(&[1, u64::from(*owner)]));
     out.words(&[0, 0]);
     out.pad(strings_at);
     out.0.extend(strings);
@@ -195,7 +203,7 @@ fn stub(names: &[(&[u8], bool)]) -> Vec<u8> {
 }
 
 /// File header and program headers: one segment with everything, the dynamic section, and no executable stack.
-fn headers(dynamic: usize, end: usize) -> Vec<u8> {
+fn headers(dynamic: usize, dynamic_size: usize, end: usize) -> Vec<u8> {
     let mut out = Writer(b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".to_vec());
     // A shared object, of version 1.
     out.half(3 | u32::from(MACHINE.0) << 16);
@@ -205,10 +213,10 @@ fn headers(dynamic: usize, end: usize) -> Vec<u8> {
     out.half(64 | 56 << 16);
     out.half(3 | 64 << 16);
     out.half(0);
-    let (dynamic, end) = (dynamic as u64, end as u64);
+    let (dynamic, dynamic_size, end) = (dynamic as u64, dynamic_size as u64, end as u64);
     // PT_LOAD, PT_DYNAMIC, PT_GNU_STACK, all readable and writable.
     for (kind, start, size, alignment) in
-        [(1, 0, end, 1 << 16), (2, dynamic, 16 * 9, 8), (0x6474_e551, 0, 0, 16)]
+        [(1, 0, end, 1 << 16), (2, dynamic, dynamic_size, 8), (0x6474_e551, 0, 0, 16)]
     {
         out.half(kind);
         out.half(6);

@@ -117,3 +117,18 @@ fn a_session_alone_can_adopt() {
     let again = world.linked("adopted", BASE);
     assert_eq!(again.lookup(b"base"), Some(base));
 }
+
+#[test]
+fn thread_local_variables_of_what_was_adopted_are_shared() {
+    let world = World::new();
+    let main = world.jit.main();
+    let text = "__thread int counter = 40; __thread int zeros[100]; int own(int x) { return counter += x; }";
+    main.adopt(world.linked("adopted_thread_locals", text)).unwrap();
+    let text = "extern __thread int counter, zeros[100];
+        int later(int x) { zeros[99] += x; return counter * 100 + zeros[99]; }";
+    main.add_object(object("later_thread_locals", text)).unwrap();
+    assert_eq!((call(main, "own", 2), call(main, "later", 5)), (42, 4205));
+    // SAFETY: a variable of this type, and this thread's.
+    let read = || unsafe { **main.get::<*mut i32>("counter").unwrap() };
+    assert_eq!((read(), std::thread::scope(|scope| scope.spawn(read).join().unwrap())), (42, 40));
+}

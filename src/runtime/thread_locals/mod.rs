@@ -166,6 +166,18 @@ pub fn get_addr_function() -> ExecutorAddr {
     ExecutorAddr(arch::tls_get_addr as *const () as u64)
 }
 
+/// The calling thread's variable at this offset in a module, as `__tls_get_addr` takes both.
+///
+/// # Safety
+/// The module exists: by [`module_word`], or by the dynamic loader's number.
+#[must_use]
+pub unsafe fn variable(module: u64, offset: u64) -> ExecutorAddr {
+    pool::enter_thread();
+    // SAFETY: the caller's promise.
+    let address = unsafe { arch::tls_get_addr(&[module, offset]) };
+    ExecutorAddr(address.expose_provenance() as u64)
+}
+
 /// The resolver function of TLS descriptors, whose second word is made by [`descriptor_argument`].
 #[must_use]
 pub fn descriptor_function() -> ExecutorAddr {

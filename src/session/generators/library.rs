@@ -1,5 +1,6 @@
 //! A shared library, loaded into this process.
 
+use super::process::mark_thread_locals;
 use crate::base::{ExecutorAddr, Result};
 use crate::session::{DefinitionGenerator, ExecutorSymbol, JitDylib, LookupKind, WantedName};
 use crate::sys::dl::{Library, OpenFlags};
@@ -39,10 +40,11 @@ impl DefinitionGenerator for LibraryGenerator {
             Some(library) => library.lookup(wanted.name),
             None => wanted.weak.then_some(ExecutorAddr::NULL),
         };
-        let found: Vec<_> = names
+        let mut found: Vec<_> = names
             .iter()
             .filter_map(|wanted| Some((wanted.name, ExecutorSymbol::function(find(wanted)?))))
             .collect();
+        mark_thread_locals(&mut found);
         if found.is_empty() { Ok(()) } else { dylib.define_missing_absolute(found) }
     }
 }

@@ -1,7 +1,7 @@
 //! What this process exports, and what a static link would add from the C library and the compiler's runtime.
 
-use crate::base::Result;
-use crate::host::ProcessSymbols;
+use crate::base::{ExecutorAddr, Result};
+use crate::host::{ProcessSymbols, thread_locals_among};
 use crate::link::{ResolvedSymbol, Resolver, SymbolQuery};
 use crate::session::{DefinitionGenerator, ExecutorSymbol, JitDylib, JitSymbolFlags, LookupKind, WantedName};
 
@@ -48,12 +48,23 @@ impl DefinitionGenerator for ProcessGenerator {
         }
         let found =
             names.iter().zip(answers).filter_map(|(wanted, answer)| Some((wanted.name, symbol(answer?))));
-        let found: Vec<_> = found.collect();
+        let mut found: Vec<_> = found.collect();
+        mark_thread_locals(&mut found);
         if found.is_empty() { Ok(()) } else { dylib.define_missing_absolute(found) }
     }
 
     fn near_misses(&self, name: &[u8]) -> Vec<String> {
         self.symbols.near_misses(&SymbolQuery { name, c_name: Some(name), weak: true, near: false })
+    }
+}
+
+/// What the dynamic loader has answered for thread-local variables is the calling thread's, and tells others nothing.
+pub(super) fn mark_thread_locals(found: &mut [(&[u8], ExecutorSymbol)]) {
+    let names: Vec<_> = found.iter().map(|(name, symbol)| (*name, symbol.address)).collect();
+    for position in thread_locals_among(&names) {
+        let symbol = &mut found[position].1;
+        *symbol = ExecutorSymbol::data(ExecutorAddr::NULL, 0);
+        symbol.flags |= JitSymbolFlags::THREAD_LOCAL;
     }
 }
 
