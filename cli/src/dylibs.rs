@@ -5,19 +5,23 @@
 //! As for [`at_once`](crate::at_once): the program is called as the user asked.
 #![allow(unsafe_code)]
 
-use crate::args::{CommandLine, MAIN, PROCESS, Speculation};
-use crate::inspect::Inspector;
+use crate::args::{CommandLine, CreatedSection, MAIN, PROCESS, Speculation};
+use crate::definitions;
+use crate::image::CheckedImages;
+use crate::inspect::{self, Inspector};
 use crate::report::{self, OrReport, Outcome};
+use crate::self_relocations::SelfRelocations;
 use crate::watch::{self, Watched};
 use crate::{heap, manager, threads};
+use jitlink::alloc::MemoryManager;
 use jitlink::base::{Error, ExecutorAddr, Result};
-use jitlink::graph::Spelling;
+use jitlink::graph::{Architecture, Spelling};
 use jitlink::host::{HostActions, ProcessSymbols, call_main};
 use jitlink::inputs::linker_script::{self, ScriptInput};
 use jitlink::inputs::search::Preference;
 use jitlink::inputs::{Input, InputFile, InputKind, LibrarySearch, Members, Origin, classify};
 use jitlink::lazy::{LazyObjects, LazyReexports, OrderSpeculator, ReplaceableObjects};
-use jitlink::link::{LinkOptions, Plugin, UndefinedPolicy};
+use jitlink::link::{Batch, LinkContext, LinkOptions, Plugin, UndefinedPolicy, link};
 use jitlink::runtime::program::set_initializer_arguments;
 use jitlink::session::generators::{ArchiveGenerator, LibraryGenerator, ProcessGenerator, archive_members};
 use jitlink::session::{
@@ -28,18 +32,22 @@ use std::cell::RefCell;
 use std::io::Write;
 use std::mem::forget;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 /// Does what a command line asks that has dylibs.
 pub(crate) fn run(command_line: &'static CommandLine) -> Outcome<i32> {
     let options = &command_line.options;
     heap::prepare(command_line.inputs.len());
-    let session = session(command_line).or_report()?;
-    if options.show_linked_files || options.graphs().is_some() || options.show_addrs {
+    let manager: &'static dyn MemoryManager = Box::leak(manager::choose(options).or_report()?);
+    let session = session(command_line, manager).or_report()?;
+    if options.show_linked_files || Inspector::new(options).or_report()?.is_some() {
         session.add_plugin(Arc::new(Watch(command_line)));
     }
+    if options.add_self_relocations {
+        session.add_plugin(Arc::new(AddSelfRelocations));
+    }
     let speculator = speculator(command_line).or_report()?;
-    let loading = Loading::new(command_line, session, &speculator).or_report()?;
+    let loading = Loading::new(command_line, session, manager, &speculator).or_report()?;
     loading.add_all()?;
     if options.show_init_es {
         print(&loading.session.describe());
@@ -60,7 +68,7 @@ fn print(text: &str) {
     let _ = std::io::stdout().lock().write_all(text.as_bytes());
 }
 
-fn session(command_line: &CommandLine) -> Result<ExecutionSession> {
+fn session(command_line: &CommandLine, manager: &'static dyn MemoryManager) -> Result<ExecutionSession> {
     let options = &command_line.options;
     let link = LinkOptions {
         dead_strip: !options.keep_all,
@@ -69,7 +77,7 @@ fn session(command_line: &CommandLine) -> Result<ExecutionSession> {
         ..LinkOptions::default()
     };
     let actions = (!options.noexec).then(|| Box::new(HostActions) as Box<_>);
-    Ok(ExecutionSession::with_options(SessionOptions { manager: manager::choose(options)?, actions, link }))
+    Ok(ExecutionSession::with_options(SessionOptions { manager: Box::new(manager), actions, link }))
 }
 
 /// Says what is linked, and shows what the options ask for.
@@ -81,7 +89,19 @@ impl SessionPlugin for Watch {
             info.units.iter().for_each(|unit| report::print(&format!("{unit}\n")));
         }
         let inspector = Inspector::new(&self.0.options)?;
-        Ok(inspector.map(|inspector| Box::new(inspector) as Box<dyn Plugin>))
+        Ok(inspector.map(|inspector| Box::new(inspector.gather(&CHECKED)) as Box<dyn Plugin>))
+    }
+}
+
+/// What was linked so far, for `-check`.
+static CHECKED: LazyLock<Mutex<CheckedImages>> = LazyLock::new(Mutex::default);
+
+/// Gives `-add-self-relocations` its place in every link.
+struct AddSelfRelocations;
+
+impl SessionPlugin for AddSelfRelocations {
+    fn link_plugin(&self, _: &LinkInfo<'_>) -> Result<Option<Box<dyn Plugin>>> {
+        Ok(Some(Box::new(SelfRelocations)))
     }
 }
 
@@ -122,6 +142,7 @@ fn line_of(dylib: &str, name: &[u8]) -> String {
 struct Loading {
     command_line: &'static CommandLine,
     session: ExecutionSession,
+    manager: &'static dyn MemoryManager,
     process: JitDylib,
     dylibs: Vec<JitDylib>,
     search: LibrarySearch,
@@ -137,6 +158,7 @@ impl Loading {
     fn new(
         command_line: &'static CommandLine,
         session: ExecutionSession,
+        manager: &'static dyn MemoryManager,
         speculator: &Option<Arc<OrderSpeculator>>,
     ) -> Result<Self> {
         let options = &command_line.options;
@@ -158,7 +180,18 @@ impl Loading {
         let replaceable = dylibs.iter().filter(|_| options.watch);
         let replaceable = replaceable.map(|dylib| Arc::new(ReplaceableObjects::new(dylib))).collect();
         let (watched, waiting) = (RefCell::default(), RefCell::default());
-        Ok(Self { command_line, session, process, dylibs, search, lazy, replaceable, watched, waiting })
+        Ok(Self {
+            command_line,
+            session,
+            manager,
+            process,
+            dylibs,
+            search,
+            lazy,
+            replaceable,
+            watched,
+            waiting,
+        })
     }
 
     /// Adds everything that the command line names. All that cannot be used is reported, not just the first.
@@ -191,7 +224,21 @@ impl Loading {
                 self.dylibs[*dylib].define_alias(&alias.name, &alias.target, JitSymbolFlags::FUNCTION);
             failed = defined.or_report().err().or(failed);
         }
+        for created in &options.sectcreate {
+            failed = self.create_section(created).or_report().err().or(failed);
+        }
         failed.map_or(Ok(()), Err)
+    }
+
+    /// Gives the first dylib a section of the command line's.
+    fn create_section(&self, created: &'static CreatedSection) -> Result<()> {
+        let file: &'static InputFile = Box::leak(Box::new(InputFile::open(&created.file)?));
+        let mut batch = Batch::new();
+        batch.add_graph(definitions::section(created, file.bytes(), Architecture::host())?)?;
+        let nothing = ProcessSymbols::without_process();
+        let mut context =
+            LinkContext { manager: self.manager, resolver: &nothing, actions: None, plugins: &mut [] };
+        self.dylibs[0].adopt(link(batch, &mut context, &LinkOptions::default())?)
     }
 
     /// A dylib sees itself, the dylibs that `-l` names in it, and this process.
@@ -285,8 +332,12 @@ impl Loading {
         let options = &self.command_line.options;
         let main = self.session.dylib(MAIN).unwrap_or_else(|| self.dylibs[0].clone());
         let entry = options.entry(Spelling::Plain);
-        if options.noexec {
+        if options.noexec || !options.check.is_empty() {
             self.link_everything()?;
+            let checked = CHECKED.lock().unwrap_or_else(PoisonError::into_inner);
+            inspect::check(options, &checked).or_report()?;
+        }
+        if options.noexec {
             if options.show_entry_es {
                 print(&self.session.describe());
             }
@@ -307,7 +358,7 @@ impl Loading {
         unsafe { call_main(symbol.address, argv) }.or_report()
     }
 
-    /// Links all that the dylibs define, as `-noexec` asks.
+    /// Links all that the dylibs define.
     fn link_everything(&self) -> Outcome<()> {
         for dylib in &self.dylibs {
             for (name, _) in dylib.symbols() {

@@ -1,88 +1,139 @@
-//! The linked image as check expressions see it.
+//! The linked images as check expressions see them: what is asked for may lie in several that are linked one by one.
 
 use crate::check::{Arch, Content, LinkedImage, SymbolInfo};
-use jitlink::base::ExecutorAddr;
-use jitlink::graph::{LinkGraph, Scope, SectionId, SymbolId, SymbolKind};
+use jitlink::base::{AddrRange, ExecutorAddr};
+use jitlink::graph::{LinkGraph, Scope, SymbolId, SymbolKind};
 use jitlink::link::LinkView;
 use std::collections::HashMap;
 
-/// A [`LinkView`] with its symbols by name.
-#[derive(Debug)]
-pub(crate) struct ViewImage<'a, 'data> {
-    view: &'a LinkView<'a, 'data>,
-    definitions: HashMap<&'a [u8], (usize, SymbolId)>,
+/// The images linked so far, as check expressions see them.
+#[derive(Debug, Default)]
+pub(crate) struct CheckedImages {
+    arch: Option<Arch>,
+    symbols: HashMap<Vec<u8>, Symbol>,
+    files: Vec<File>,
+    runs: Vec<(AddrRange, Option<Vec<u8>>)>,
 }
 
-impl<'a, 'data> ViewImage<'a, 'data> {
-    pub(crate) fn new(view: &'a LinkView<'a, 'data>) -> Self {
-        let mut definitions = HashMap::new();
-        for (index, graph) in view.graphs().iter().enumerate() {
-            for (id, symbol) in graph.symbols() {
-                let Some((block, _)) = symbol.place().filter(|(block, _)| view.is_live(index, *block)) else {
-                    continue;
-                };
-                let name = graph.symbol_name(id);
-                if name.is_empty() || graph.block(block).size() < symbol.value() {
-                    continue;
+#[derive(Clone, Copy, Debug)]
+struct Symbol {
+    address: ExecutorAddr,
+    /// Where its block ends; none if it is in no block.
+    end: Option<u64>,
+    rank: Rank,
+}
+
+/// Which symbol a name stands for: the highest, and of equals the first, or the last of globals.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Rank {
+    Elsewhere,
+    Local,
+    Global,
+}
+
+/// An object, and what is its own in the image.
+#[derive(Debug)]
+struct File {
+    name: String,
+    sections: HashMap<Vec<u8>, AddrRange>,
+    got: HashMap<Vec<u8>, ExecutorAddr>,
+    plt: HashMap<Vec<u8>, ExecutorAddr>,
+}
+
+impl CheckedImages {
+    /// Adds an image, whose working memory is final.
+    pub(crate) fn add(&mut self, view: &LinkView<'_, '_>) {
+        let graphs = view.graphs();
+        self.arch = self.arch.or(graphs.first().map(LinkGraph::architecture));
+        for (index, graph) in graphs.iter().enumerate() {
+            self.add_symbols(view, index, graph);
+            self.add_blocks(view, index, graph);
+        }
+        let Some((entries, objects)) = graphs.split_last() else { return };
+        let of_image = sections(view, objects.len(), entries);
+        self.files.extend(objects.iter().enumerate().map(|(index, graph)| {
+            let mut file = file(view, index, graph);
+            for (name, range) in &of_image {
+                file.sections.entry(name.clone()).or_insert(*range);
+            }
+            file
+        }));
+    }
+
+    fn add_symbols(&mut self, view: &LinkView<'_, '_>, index: usize, graph: &LinkGraph<'_>) {
+        for (id, symbol) in graph.symbols() {
+            let name = graph.symbol_name(id);
+            let place = symbol.place().filter(|(block, _)| view.is_live(index, *block));
+            let found = match place {
+                Some((block, offset)) => view.symbol_address(index, id).map(|address| {
+                    let left = graph.block(block).size().saturating_sub(offset);
+                    let rank = if symbol.scope() == Scope::Local { Rank::Local } else { Rank::Global };
+                    Symbol { address, end: Some(address.0.saturating_add(left)), rank }
+                }),
+                None if symbol.kind() == SymbolKind::Absolute => {
+                    Some(ExecutorAddr(symbol.value())).map(elsewhere)
                 }
-                if symbol.scope() == Scope::Local {
-                    definitions.entry(name).or_insert((index, id));
-                } else {
-                    definitions.insert(name, (index, id));
-                }
+                None => view.lookup(name).map(elsewhere),
+            };
+            let Some(symbol) = found.filter(|_| !name.is_empty()) else { continue };
+            let known = self.symbols.get(name).map(|known| known.rank);
+            if known.is_none_or(|known| known < symbol.rank || symbol.rank == Rank::Global) {
+                self.symbols.insert(name.to_vec(), symbol);
             }
         }
-        Self { view, definitions }
     }
 
-    /// The graphs of `file`: its base name, or a member's own name within an archive.
-    fn graphs_of<'s>(&'s self, file: &'s str) -> impl Iterator<Item = (usize, &'s LinkGraph<'data>)> + 's {
-        self.view.graphs().iter().enumerate().filter(move |(_, graph)| is_called(graph.name(), file))
-    }
-
-    fn in_file<T>(
-        &self,
-        file: &str,
-        what: &str,
-        mut find: impl FnMut(usize, &LinkGraph<'data>) -> Option<T>,
-    ) -> Result<T, String> {
-        let mut known = false;
-        for (index, graph) in self.graphs_of(file) {
-            known = true;
-            if let Some(found) = find(index, graph) {
-                return Ok(found);
-            }
-        }
-        Err(if known { format!("no {what} in '{file}'") } else { format!("no file '{file}' was linked") })
-    }
-
-    /// What `entry` says of the symbols of that name in one graph.
-    fn entry_of(
-        graph: &LinkGraph<'_>,
-        name: &str,
-        entry: impl Fn(SymbolId) -> Option<ExecutorAddr>,
-    ) -> Option<u64> {
-        let is_named = |(id, _): &(SymbolId, _)| graph.symbol_name(*id) == name.as_bytes();
-        graph.symbols().filter(is_named).find_map(|(id, _)| entry(id)).map(|address| address.0)
-    }
-
-    fn content(&self, graph: usize, symbol: SymbolId, address: ExecutorAddr) -> Content<'a> {
-        let owner = &self.view.graphs()[graph];
-        let Some((block, offset)) = owner.symbol(symbol).place() else { return Content::Absent };
-        let block = owner.block(block);
-        if block.is_zero_fill() {
-            return Content::ZeroFill;
-        }
-        let left = usize::try_from(block.size().saturating_sub(offset)).unwrap_or(usize::MAX);
-        match self.view.bytes_at(address) {
-            Some(bytes) => Content::Bytes(bytes.get(..left).unwrap_or(bytes)),
-            None => Content::Absent,
+    fn add_blocks(&mut self, view: &LinkView<'_, '_>, index: usize, graph: &LinkGraph<'_>) {
+        for (id, block) in graph.blocks() {
+            let Some(range) = view.block_range(index, id).filter(|range| !range.is_empty()) else { continue };
+            let size = usize::try_from(range.size()).unwrap_or(usize::MAX);
+            let bytes = if block.is_zero_fill() { None } else { view.bytes_at(range.start) };
+            self.runs.push((range, bytes.map(|bytes| bytes[..size.min(bytes.len())].to_vec())));
         }
     }
 
-    fn byte(&self, address: ExecutorAddr) -> Option<u8> {
-        let content = self.view.bytes_at(address).and_then(|bytes| bytes.first().copied());
-        content.or_else(|| self.view.is_zero_fill(address).then_some(0))
+    /// What `find` gives for a file of that name.
+    fn in_file<T>(&self, file: &str, what: &str, find: impl Fn(&File) -> Option<T>) -> Result<T, String> {
+        let mut called = self.files.iter().filter(|known| is_called(&known.name, file)).peekable();
+        if called.peek().is_none() {
+            return Err(format!("no file '{file}' was linked"));
+        }
+        called.find_map(find).ok_or_else(|| format!("no {what} in '{file}'"))
+    }
+
+    fn run(&self, address: u64) -> Option<&(AddrRange, Option<Vec<u8>>)> {
+        self.runs.iter().find(|(range, _)| range.contains(ExecutorAddr(address)))
+    }
+
+    fn byte(&self, address: u64) -> Option<u8> {
+        match self.run(address)? {
+            (_, None) => Some(0),
+            (range, Some(bytes)) => bytes.get((address - range.start.0) as usize).copied(),
+        }
+    }
+}
+
+/// A symbol that has an address and nothing else.
+fn elsewhere(address: ExecutorAddr) -> Symbol {
+    Symbol { address, end: None, rank: Rank::Elsewhere }
+}
+
+fn sections(view: &LinkView<'_, '_>, index: usize, graph: &LinkGraph<'_>) -> HashMap<Vec<u8>, AddrRange> {
+    let range = |id| view.section_range(index, id);
+    let named = graph.sections().filter_map(|(id, section)| Some((section.name.to_vec(), range(id)?)));
+    named.collect()
+}
+
+fn file(view: &LinkView<'_, '_>, index: usize, graph: &LinkGraph<'_>) -> File {
+    let entries = |entry: &dyn Fn(SymbolId) -> Option<ExecutorAddr>| {
+        let of = |(id, _)| Some((graph.symbol_name(id).to_vec(), entry(id)?));
+        graph.symbols().filter_map(of).collect()
+    };
+    File {
+        name: graph.name().to_string(),
+        sections: sections(view, index, graph),
+        got: entries(&|id| view.got_entry(index, id)),
+        plt: entries(&|id| view.plt_entry(index, id)),
     }
 }
 
@@ -104,32 +155,29 @@ fn section_name(name: &str) -> Option<&'static str> {
     }
 }
 
-impl LinkedImage for ViewImage<'_, '_> {
+impl LinkedImage for CheckedImages {
     fn arch(&self) -> Arch {
-        self.view.graphs().first().map_or(Arch::host(), LinkGraph::architecture)
+        self.arch.unwrap_or(Arch::host())
     }
 
     fn symbol(&self, name: &str) -> Option<SymbolInfo<'_>> {
-        if let Some(&(graph, symbol)) = self.definitions.get(name.as_bytes()) {
-            let address = self.view.symbol_address(graph, symbol)?;
-            return Some(SymbolInfo { address: address.0, content: self.content(graph, symbol, address) });
-        }
-        let known = self.view.lookup(name.as_bytes()).or_else(|| {
-            let mut graphs = self.view.graphs().iter();
-            graphs.find_map(|graph| {
-                let is_it = |(id, symbol): &(SymbolId, &jitlink::graph::Symbol)| {
-                    symbol.kind() == SymbolKind::Absolute && graph.symbol_name(*id) == name.as_bytes()
-                };
-                graph.symbols().find(is_it).map(|(_, symbol)| ExecutorAddr(symbol.value()))
-            })
-        })?;
-        Some(SymbolInfo { address: known.0, content: Content::Absent })
+        let symbol = self.symbols.get(name.as_bytes())?;
+        let content = match (symbol.end, self.run(symbol.address.0)) {
+            (Some(end), Some((range, Some(bytes)))) => {
+                let start = (symbol.address.0 - range.start.0) as usize;
+                let left = end.saturating_sub(symbol.address.0) as usize;
+                let bytes = bytes.get(start..).unwrap_or(&[]);
+                Content::Bytes(bytes.get(..left).unwrap_or(bytes))
+            }
+            (Some(_), Some((_, None))) => Content::ZeroFill,
+            _ => Content::Absent,
+        };
+        Some(SymbolInfo { address: symbol.address.0, content })
     }
 
     fn read(&self, address: u64, size: usize) -> Option<u64> {
         (0..size as u64).rev().try_fold(0, |value: u64, index| {
-            let byte = self.byte(ExecutorAddr(address.checked_add(index)?))?;
-            Some(value << 8 | u64::from(byte))
+            Some(value << 8 | u64::from(self.byte(address.checked_add(index)?)?))
         })
     }
 
@@ -137,31 +185,19 @@ impl LinkedImage for ViewImage<'_, '_> {
         if let Some(kind) = kind {
             return Err(format!("no stubs of kind '{kind}' on this architecture"));
         }
-        self.in_file(file, &format!("PLT entry for '{symbol}'"), |index, graph| {
-            Self::entry_of(graph, symbol, |id| self.view.plt_entry(index, id))
-        })
+        let entry = |file: &File| file.plt.get(symbol.as_bytes()).map(|address| address.0);
+        self.in_file(file, &format!("PLT entry for '{symbol}'"), entry)
     }
 
     fn got_addr(&self, file: &str, symbol: &str) -> Result<u64, String> {
-        self.in_file(file, &format!("GOT entry for '{symbol}'"), |index, graph| {
-            Self::entry_of(graph, symbol, |id| self.view.got_entry(index, id))
-        })
+        let entry = |file: &File| file.got.get(symbol.as_bytes()).map(|address| address.0);
+        self.in_file(file, &format!("GOT entry for '{symbol}'"), entry)
     }
 
     fn section_addr(&self, file: &str, section: &str) -> Result<u64, String> {
-        let range = |index: usize, graph: &LinkGraph<'_>, name: &str| {
-            let sections = graph.sections().filter(|(_, section)| *section.name == *name.as_bytes());
-            let ids: Vec<SectionId> = sections.map(|(id, _)| id).collect();
-            ids.into_iter().find_map(|id| self.view.section_range(index, id))
-        };
-        let what = format!("section '{section}' with memory");
-        let found = self.in_file(file, &what, |index, graph| {
-            range(index, graph, section).or_else(|| {
-                let last = self.view.graphs().len().checked_sub(1)?;
-                range(last, &self.view.graphs()[last], section_name(section)?)
-            })
-        });
-        found.map(|range| range.start.0)
+        let name = section_name(section).unwrap_or(section).as_bytes();
+        let start = |file: &File| file.sections.get(name).map(|range| range.start.0);
+        self.in_file(file, &format!("section '{section}' with memory"), start)
     }
 }
 

@@ -1,15 +1,53 @@
 //! What is linked, in the order of the command line.
 
-use clap::ArgMatches;
 use jitlink::inputs::{Input, Members, Origin};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 
-enum Step<'a> {
-    Input { value: &'a OsStr, library: bool, hidden: bool, weak: bool },
+/// A word, or an option with its value, whose place among the others matters.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Step {
+    /// Something to link.
+    Input { value: OsString, library: bool, hidden: bool, weak: bool },
+    /// Whether all members of archives that follow are linked.
     Whole(bool),
-    Dylib(&'a OsStr),
+    /// What follows belongs to this dylib.
+    Dylib(String),
+    /// The next input is lazy.
     Lazy,
+    /// An alias, whose text is among the options.
     Alias,
+}
+
+impl Step {
+    /// A word that is no option.
+    pub(super) fn file(value: OsString) -> Self {
+        Self::Input { value, library: false, hidden: false, weak: false }
+    }
+
+    /// A flag, if its place matters.
+    pub(super) fn flag(name: &str) -> Option<Self> {
+        match name {
+            "lazy" => Some(Self::Lazy),
+            "whole-archive" => Some(Self::Whole(true)),
+            "no-whole-archive" => Some(Self::Whole(false)),
+            _ => None,
+        }
+    }
+
+    /// An option with a value, if its place matters and the value is one that it can have.
+    pub(super) fn valued(name: &str, value: &OsStr) -> Option<Self> {
+        let (library, hidden, weak) = match name {
+            "l" => (true, false, false),
+            "hidden-l" => (true, true, false),
+            "load_hidden" => (false, true, false),
+            "weak-l" => (true, false, true),
+            "weak_library" => (false, false, true),
+            "jd" => return value.to_str().map(|name| Self::Dylib(name.to_owned())),
+            _ => return None,
+        };
+        let possible = !value.is_empty() && (!library || value.to_str().is_some());
+        possible.then(|| Self::Input { value: value.to_owned(), library, hidden, weak })
+    }
 }
 
 /// The name of the dylib that inputs belong to unless `-jd` says otherwise.
@@ -41,41 +79,21 @@ pub(crate) struct Dylibs {
 }
 
 /// The inputs in their order, each with the switches that hold for it.
-pub(super) fn in_order(matches: &ArgMatches, all_load: bool) -> (Vec<Input>, Dylibs) {
-    let mut steps: Vec<(usize, Step<'_>)> = Vec::new();
-    for (id, library, hidden, weak) in [
-        ("files", false, false, false),
-        ("libraries", true, false, false),
-        ("hidden_libraries", true, true, false),
-        ("hidden_files", false, true, false),
-        ("weak_libraries", true, false, true),
-        ("weak_files", false, false, true),
-    ] {
-        let step = |(at, value)| (at, Step::Input { value, library, hidden, weak });
-        steps.extend(values(matches, id).map(step));
-    }
-    steps.extend(values(matches, "jd").map(|(at, name)| (at, Step::Dylib(name))));
-    steps.extend(values(matches, "lazy").map(|(at, _)| (at, Step::Lazy)));
-    steps.extend(values(matches, "alias").map(|(at, _)| (at, Step::Alias)));
-    for (id, whole) in [("whole_archive", true), ("no_whole_archive", false)] {
-        steps.extend(values(matches, id).map(|(at, _)| (at, Step::Whole(whole))));
-    }
-    steps.sort_by_key(|(at, _)| *at);
+pub(super) fn in_order(steps: Vec<Step>, all_load: bool) -> (Vec<Input>, Dylibs) {
     let mut whole = false;
     let mut inputs = Vec::new();
     let mut dylibs = Dylibs { names: vec![MAIN.to_owned()], ..Dylibs::default() };
     let (mut dylib, mut lazy) = (0, false);
-    for (_, step) in steps {
+    for step in steps {
         match step {
             Step::Whole(now) => whole = now,
             Step::Lazy => lazy = true,
             Step::Alias => dylibs.aliases.push(dylib),
             Step::Dylib(name) => {
-                let name = name.to_string_lossy();
                 let known = dylibs.names.iter().position(|known| *known == name);
                 dylib = known.unwrap_or(dylibs.names.len());
                 if known.is_none() {
-                    dylibs.names.push(name.into_owned());
+                    dylibs.names.push(name);
                 }
             }
             Step::Input { value, library, hidden, weak } => {
@@ -91,10 +109,4 @@ pub(super) fn in_order(matches: &ArgMatches, all_load: bool) -> (Vec<Input>, Dyl
         }
     }
     (inputs, dylibs)
-}
-
-/// The values of an option with their positions among all words.
-fn values<'a>(matches: &'a ArgMatches, id: &str) -> impl Iterator<Item = (usize, &'a OsStr)> {
-    let positions = matches.indices_of(id).into_iter().flatten();
-    positions.zip(matches.get_raw(id).into_iter().flatten())
 }

@@ -10,6 +10,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
 use jitlink::graph::Spelling;
 use jitlink::inputs::Input;
+use normalize::Normalized;
 use std::ffi::{CString, OsString};
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
@@ -281,10 +282,9 @@ impl CommandLine {
     pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let mut command = Options::command();
         let words = response::expand(words).map_err(|what| command.error(ErrorKind::Io, what))?;
-        let words = normalize::normalize(&command, words);
-        let matches = command.try_get_matches_from_mut(words)?;
-        let options = Options::from_arg_matches(&matches)?;
-        let (inputs, dylibs) = inputs::in_order(&matches, options.all_load);
+        let Normalized { words, steps } = normalize::normalize(&command, words);
+        let options = Options::from_arg_matches(&command.try_get_matches_from_mut(words)?)?;
+        let (inputs, dylibs) = inputs::in_order(steps, options.all_load);
         let parsed = Self { options, inputs, dylibs };
         parsed.check().map_err(|what| command.error(ErrorKind::ArgumentConflict, what))?;
         Ok(parsed)
@@ -303,16 +303,8 @@ impl CommandLine {
     }
 
     fn check(&self) -> Result<(), &'static str> {
-        let of_one_link = !self.options.harness.is_empty()
-            || !self.options.check.is_empty()
-            || !self.options.sectcreate.is_empty()
-            || self.options.write_symtab.is_some()
-            || self.options.add_self_relocations;
-        if self.wants_dylibs() && of_one_link {
-            return Err(
-                "-harness, -check, -sectcreate, -write-symtab and -add-self-relocations look at one link: \
-                        without -jd, -lazy and the like",
-            );
+        if self.wants_dylibs() && !self.options.harness.is_empty() {
+            return Err("-harness wants one link of everything: no -jd, -lazy and the like");
         }
         let Options { noexec, slab_allocate, slab_address, slab_page_size, .. } = &self.options;
         let pretends = *noexec && slab_allocate.is_some();

@@ -4,7 +4,10 @@
 //! like), and the value of `-l`, `-L` and `-hidden-l` without anything between. A flag may be given as `-flag=false`.
 //! After `-args` and `-harness` all words belong to these. The words made here are unambiguous: `--name`,
 //! `--name=value`, `-l=value`.
+//!
+//! Inputs, and what is said of those that follow it, never get to `clap`, which takes its time with thousands of words.
 
+use super::inputs::Step;
 use clap::Command;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -12,28 +15,55 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 /// Options whose values may follow without a separator.
 const PREFIXES: [&str; 3] = ["hidden-l", "l", "L"];
 
-/// The words for `command` to parse.
-pub(super) fn normalize(command: &Command, words: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+/// What a command line consists of.
+#[derive(Debug, Default)]
+pub(super) struct Normalized {
+    /// The words for `clap` to parse.
+    pub(super) words: Vec<OsString>,
+    /// What is linked and how, in the order given.
+    pub(super) steps: Vec<Step>,
+}
+
+impl Normalized {
+    fn flag(&mut self, name: &str) {
+        match Step::flag(name) {
+            Some(step) => self.steps.push(step),
+            None => self.words.push(spell(name, None)),
+        }
+    }
+
+    /// An option and its value, as far as there is one.
+    fn valued(&mut self, name: &str, value: Option<&OsStr>) {
+        if let Some(step) = value.and_then(|value| Step::valued(name, value)) {
+            return self.steps.push(step);
+        }
+        if name == "alias" {
+            self.steps.push(Step::Alias);
+        }
+        self.words.push(spell(name, value));
+    }
+}
+
+/// Takes a command line apart for `command` to parse the rest.
+pub(super) fn normalize(command: &Command, words: impl IntoIterator<Item = OsString>) -> Normalized {
     let mut words = words.into_iter();
-    let mut out: Vec<OsString> = words.next().into_iter().collect();
+    let mut out = Normalized { words: words.next().into_iter().collect(), steps: Vec::new() };
     while let Some(word) = words.next() {
         if word == "--" {
-            out.push(word);
-            out.extend(words);
+            out.words.push(word);
+            out.words.extend(words);
             break;
         }
         match read(command, &word) {
-            Word::Plain => out.push(word),
-            Word::Unknown(body) => out.push(OsString::from_vec([b"--", body].concat())),
-            Word::Flag(name) => out.push(spell(name, None)),
+            Word::Plain if word.is_empty() => out.words.push(word),
+            Word::Plain => out.steps.push(Step::file(word)),
+            Word::Unknown(body) => out.words.push(OsString::from_vec([b"--", body].concat())),
+            Word::Flag(name) => out.flag(name),
             Word::Unset => {}
-            Word::Valued(name, Some(value)) => out.push(spell(name, Some(value))),
-            Word::Valued(name, None) => match words.next() {
-                Some(value) => out.push(spell(name, Some(&value))),
-                None => out.push(spell(name, None)),
-            },
+            Word::Valued(name, Some(value)) => out.valued(name, Some(value)),
+            Word::Valued(name, None) => out.valued(name, words.next().as_deref()),
             Word::Rest(name) => {
-                take_rest(command, name, words, &mut out);
+                take_rest(command, name, words, &mut out.words);
                 break;
             }
         }

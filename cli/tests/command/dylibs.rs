@@ -99,6 +99,33 @@ fn failures_name_the_cause_and_what_it_matters_to() {
     assert!(!text.contains("failed to materialize"), "{text}");
     let text = bench.refused(&words("m.o f.o g.o -jd other -show-err-failed-to-materialize h.o"));
     assert!(text.contains("error: failed to materialize main: f.o could not be linked"), "{text}");
-    let text = bench.refused(&words("m.o -lazy f.o g.o h.o -check=x"));
-    assert!(text.contains("look at one link"), "{text}");
+    let text = bench.refused(&words("m.o -lazy f.o g.o h.o -harness t.o"));
+    assert!(text.contains("-harness wants one link"), "{text}");
+}
+
+#[test]
+fn rules_see_the_images_of_all_dylibs() {
+    let bench = bench();
+    bench.write("rules", "# jitlink-check: *{4}answer = (*{4}other) + 1\n# jitlink-check: section_addr(d.o, .data) = answer\n");
+    bench.build("d.c", "int answer = 42;");
+    bench.build("e.c", "int other = 41;");
+    let line = "m.o f.o g.o h.o d.o -jd second e.o -check=rules";
+    let outcome = bench.jitlink(&words(line));
+    assert_eq!(outcome.stdout_text(), "4 4\n", "{}", outcome.stderr_text());
+    bench.write("wrong", "# jitlink-check: *{4}answer = *{4}other\n");
+    let text = bench.refused(&words("m.o f.o g.o h.o d.o -jd second e.o -check=wrong"));
+    assert!(text.contains("1 of 1 check rules failed"), "{text}");
+    assert!(text.contains("0x2a != 0x29"), "{text}");
+}
+
+#[test]
+fn sections_are_created_for_dylibs_too() {
+    let bench = bench();
+    bench.write("bytes", "text\n");
+    bench.build(
+        "s.c",
+        "#include <stdio.h>\nextern const char text[];\nint main(void) { printf(\"%.4s\\n\", text); return 0; }",
+    );
+    let outcome = bench.jitlink(&words("s.o -jd second g.o -sectcreate=words,bytes@text=0"));
+    assert_eq!(outcome.stdout_text(), "text\n", "{}", outcome.stderr_text());
 }
