@@ -18,6 +18,7 @@
 pub mod alloc;
 pub mod arch;
 pub mod base;
+mod debug;
 mod formats;
 pub mod graph;
 pub mod host;

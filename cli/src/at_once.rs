@@ -131,6 +131,7 @@ fn link_options(command_line: &CommandLine, entry: &str, workers: &Workers) -> L
         dead_strip: !options.keep_all,
         undefined: if options.phony_externals { UndefinedPolicy::Null } else { UndefinedPolicy::Refuse },
         keep: aliases.chain([entry.as_bytes().to_vec()]).collect(),
+        debugger: options.debugger(),
         workers: workers.clone(),
         ..LinkOptions::default()
     }

@@ -73,6 +73,7 @@ fn session(command_line: &CommandLine, manager: &'static dyn MemoryManager) -> R
     let link = LinkOptions {
         dead_strip: !options.keep_all,
         undefined: if options.phony_externals { UndefinedPolicy::Null } else { UndefinedPolicy::Refuse },
+        debugger: options.debugger(),
         workers: threads::choose(command_line)?,
         ..LinkOptions::default()
     };

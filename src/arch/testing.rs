@@ -88,6 +88,7 @@ pub(super) fn graph(
         lifetime,
         role: SectionRole::Regular,
         flags: SectionFlags::empty(),
+        number: 0,
     });
     graph.blocks.push(Block {
         address: ExecutorAddr::NULL,

@@ -79,6 +79,8 @@ pub(crate) struct Findings {
     /// Strong definitions that another strong one beat: the object, and the name's id.
     pub(crate) duplicates: Vec<(Arc<str>, u32)>,
     pub(crate) warnings: Vec<Warning>,
+    /// Whether there is anything for a debugger.
+    pub(crate) debug_info: bool,
 }
 
 /// A parsed object of any format, or a graph that the user made.

@@ -79,6 +79,8 @@ pub struct LinkGraph<'data> {
     /// Whether its code has landing pads for indirect branches, so that what the linker adds must have them too.
     pub(crate) landing_pads: bool,
     pub(crate) spelling: Spelling,
+    /// The object it was made from, for those who look for what the graph leaves out; empty if it was made otherwise.
+    pub(crate) source: &'data [u8],
 }
 
 impl<'data> LinkGraph<'data> {
@@ -98,6 +100,7 @@ impl<'data> LinkGraph<'data> {
             own_names: Vec::new(),
             landing_pads: false,
             spelling: Spelling::Plain,
+            source: &[],
         }
     }
 

@@ -83,6 +83,8 @@ pub struct Section<'data> {
     pub role: SectionRole,
     /// Further facts.
     pub flags: SectionFlags,
+    /// Its number in the object it was read from; 0 if it was made otherwise.
+    pub number: u32,
 }
 
 impl Section<'_> {

@@ -2,13 +2,14 @@
 
 use crate::arch::ThreadTable;
 use crate::base::{Action, ActionPair, AddrRange, ExecutorAddr, Result};
+use crate::debug::DebugObject;
 use crate::link::{
-    DataCopy, ImageActions, IndirectSlot, ThreadLocalPlace, ThreadLocalRequest, ThreadLocalSymbol,
+    DataCopy, ImageActions, IndirectSlot, LinkView, ThreadLocalPlace, ThreadLocalRequest, ThreadLocalSymbol,
     ThreadLocalTemplate,
 };
 use crate::runtime::thread_locals::pool::PoolReservation;
 use crate::runtime::thread_locals::{self, Reservation, Template};
-use crate::runtime::{copy, ifunc, images, unwind};
+use crate::runtime::{copy, debugger, ifunc, images, unwind};
 
 /// Makes the allocation actions of images that run in this process.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,6 +32,11 @@ impl ImageActions for HostActions {
 
     fn register_image(&self, code: AddrRange, dso_handle: ExecutorAddr) -> Option<ActionPair> {
         (!code.is_empty()).then(|| images::image_actions(code, dso_handle))
+    }
+
+    fn register_debug_info(&self, image: &LinkView<'_, '_>, graph: usize) -> Option<ActionPair> {
+        let DebugObject { source, changes, place } = DebugObject::of(image, graph)?;
+        Some(debugger::object_actions(place, source, &changes))
     }
 
     fn place_thread_locals(&self, request: ThreadLocalRequest) -> Result<Box<dyn ThreadLocalPlace>> {

@@ -1,6 +1,7 @@
 //! What a link asks to be done in the executing process. The driver does not know how: the host supplies it.
 
 use super::resolver::ThreadLocalSymbol;
+use super::view::LinkView;
 use crate::arch::ThreadTable;
 use crate::base::{Action, ActionPair, AddrRange, Error, ExecutorAddr, Result};
 
@@ -71,6 +72,13 @@ pub trait ImageActions {
 
     /// Tells the process which code belongs to the image whose handle is `dso_handle`.
     fn register_image(&self, code: AddrRange, dso_handle: ExecutorAddr) -> Option<ActionPair>;
+
+    /// Tells debuggers about the graph at position `graph`, which was made from an object with debug information, and takes
+    /// that back.
+    fn register_debug_info(&self, image: &LinkView<'_, '_>, graph: usize) -> Option<ActionPair> {
+        let _ = (image, graph);
+        None
+    }
 
     /// Finds a place for thread-local variables.
     ///

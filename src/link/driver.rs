@@ -62,6 +62,9 @@ pub struct LinkOptions {
     pub dead_strip: bool,
     /// Give debug sections blocks, for plugins and debuggers.
     pub keep_debug: bool,
+    /// Tell debuggers about objects with debug information, if the executing process can
+    /// ([`ImageActions::register_debug_info`]).
+    pub debugger: bool,
     /// What to do about names that nobody defines.
     pub undefined: UndefinedPolicy,
     /// Build the table of functions that unwinders search which know compact unwind encodings: Darwin's do.
@@ -77,6 +80,7 @@ impl Default for LinkOptions {
         Self {
             dead_strip: true,
             keep_debug: false,
+            debugger: true,
             undefined: UndefinedPolicy::Refuse,
             unwind_info: cfg!(target_vendor = "apple"),
             keep: Vec::new(),
@@ -102,7 +106,8 @@ pub fn link<'data>(
     let Batch { objects, mut globals, ids, mut aliases, has_versions, harness, .. } = batch;
     let object_count = objects.len();
     let workers = &options.workers;
-    let Built { mut graphs, mut findings } = build(objects, &globals, &ids, &harness, options)?;
+    let Built { mut graphs, mut findings, with_debug_info } =
+        build(objects, &globals, &ids, &harness, options)?;
     graphs.iter_mut().for_each(|graph| graph.spelling = spelling);
     findings.duplicates.extend(settle_locals(&mut graphs, &globals, &harness));
     check_duplicates(&graphs, &globals, &findings.duplicates)?;
@@ -230,7 +235,8 @@ pub fn link<'data>(
     watch.lap("copy and fix up");
 
     let thread_home = thread_locals.home(&layout);
-    let (init, request) = finish(&applying, context, allocation.as_mut(), place.as_deref())?;
+    let (init, request) =
+        finish(&applying, context, allocation.as_mut(), place.as_deref(), &with_debug_info)?;
     let of_global = addresses.of_global;
     let mut stats = LinkStats {
         objects: object_count,
@@ -271,6 +277,8 @@ pub fn link<'data>(
 struct Built<'data> {
     graphs: Vec<LinkGraph<'data>>,
     findings: Findings,
+    /// Graphs of objects that have something for a debugger.
+    with_debug_info: Vec<u32>,
 }
 
 fn build<'data>(
@@ -294,12 +302,16 @@ fn build<'data>(
     let built = options.workers.try_map_init(numbered, Scratch::default, build_one)?;
     let mut graphs = Vec::with_capacity(built.len() + 1);
     let mut all = Findings::default();
-    for (graph, mut findings) in built {
+    let mut with_debug_info = Vec::new();
+    for (number, (graph, mut findings)) in (0u32..).zip(built) {
         graphs.push(graph);
+        if findings.debug_info && options.debugger {
+            with_debug_info.push(number);
+        }
         all.duplicates.append(&mut findings.duplicates);
         all.warnings.append(&mut findings.warnings);
     }
-    Ok(Built { graphs, findings: all })
+    Ok(Built { graphs, findings: all, with_debug_info })
 }
 
 /// Where a batch with these demands lies.

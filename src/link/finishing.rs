@@ -20,6 +20,7 @@ pub(super) fn finish(
     context: &mut LinkContext<'_>,
     allocation: &mut dyn InFlightAllocation,
     place: Option<&dyn ThreadLocalPlace>,
+    with_debug_info: &[u32],
 ) -> Result<(InitFunctions, FinalizeRequest)> {
     let Applying { addresses, layout, live, .. } = *applying;
     let memory = allocation.working_memory();
@@ -27,9 +28,13 @@ pub(super) fn finish(
     let view = LinkView { addresses, layout, live, memory: &memory };
     run_plugins(context, |plugin| plugin.post_fixup(&view))?;
     let init = InitFunctions::find(layout, addresses.graphs);
-    let request = context
-        .actions
-        .map_or_else(FinalizeRequest::default, |actions| actions_of(actions, addresses, layout, place));
+    let mut request = FinalizeRequest::default();
+    if let Some(actions) = context.actions {
+        request = actions_of(actions, addresses, layout, place);
+        let debug =
+            with_debug_info.iter().filter_map(|graph| actions.register_debug_info(&view, *graph as usize));
+        request.actions.extend(debug);
+    }
     Ok((init, request))
 }
 

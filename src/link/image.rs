@@ -98,6 +98,7 @@ impl<'data> Image<'data> {
             lifetime: Lifetime::Standard,
             role: shape.role,
             flags,
+            number: 0,
         });
         let block = BlockId(self.graph.blocks.len() as u32);
         self.graph.blocks.push(Block {

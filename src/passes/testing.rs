@@ -79,6 +79,7 @@ fn add_section<'data>(graph: &mut LinkGraph<'data>, name: &'data [u8], role: Sec
         lifetime: Lifetime::Standard,
         role,
         flags: SectionFlags::empty(),
+        number: 0,
     });
     SectionId(graph.sections.len() as u32 - 1)
 }

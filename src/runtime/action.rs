@@ -34,6 +34,8 @@ pub mod status {
     pub const PROTECTED: ActionStatus = 6;
     /// Thread-local variables cannot be laid out as asked, or their module is not reserved.
     pub const BAD_TEMPLATE: ActionStatus = 7;
+    /// An object is registered with debuggers at this address already, or none is.
+    pub const BAD_DEBUG_OBJECT: ActionStatus = 8;
 }
 
 /// The call of `function` with `words`, in this process.

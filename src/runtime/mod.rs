@@ -30,6 +30,7 @@ mod arch;
 pub mod builtins;
 pub mod copy;
 pub mod darwin;
+pub mod debugger;
 pub mod ifunc;
 pub mod images;
 pub mod init;

@@ -59,6 +59,14 @@ pub(crate) struct Options {
     #[arg(long, help_heading = "Running")]
     pub(crate) noexec: bool,
 
+    /// Let debuggers see linked objects that have debug information (the default; -debugger-support=false turns it off)
+    #[arg(long, overrides_with = "no_debugger_support", help_heading = "Running")]
+    debugger_support: bool,
+
+    /// What -debugger-support=false becomes
+    #[arg(long, overrides_with = "debugger_support", hide = true)]
+    no_debugger_support: bool,
+
     /// Function to call instead of main, as objects spell it
     #[arg(long, value_name = "SYMBOL", help_heading = "Running")]
     pub(crate) entry: Option<String>,
@@ -334,6 +342,11 @@ impl Options {
     /// The function to run, in the spelling of the objects.
     pub(crate) fn entry(&self, spelling: Spelling) -> String {
         self.entry.clone().unwrap_or_else(|| spelling.symbol("main"))
+    }
+
+    /// Whether debuggers are told about objects.
+    pub(crate) fn debugger(&self) -> bool {
+        !self.no_debugger_support
     }
 
     /// The graphs to be printed.

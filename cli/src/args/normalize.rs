@@ -15,6 +15,9 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 /// Options whose values may follow without a separator.
 const PREFIXES: [&str; 3] = ["hidden-l", "l", "L"];
 
+/// Flags that are set unless something else is said, and what unsets them.
+const UNSET_BY: [(&str, &str); 1] = [("debugger-support", "no-debugger-support")];
+
 /// What a command line consists of.
 #[derive(Debug, Default)]
 pub(super) struct Normalized {
@@ -112,7 +115,10 @@ fn read<'a>(command: &Command, word: &'a OsStr) -> Word<'a> {
 fn flag<'a>(name: &'a str, value: Option<&'a OsStr>) -> Word<'a> {
     match value.map(OsStr::as_bytes) {
         None | Some(b"true" | b"TRUE" | b"True" | b"1") => Word::Flag(name),
-        Some(b"false" | b"FALSE" | b"False" | b"0") => Word::Unset,
+        Some(b"false" | b"FALSE" | b"False" | b"0") => {
+            let unset = UNSET_BY.iter().find(|(flag, _)| *flag == name);
+            unset.map_or(Word::Unset, |(_, unset)| Word::Flag(unset))
+        }
         Some(_) => Word::Valued(name, value),
     }
 }

@@ -80,6 +80,14 @@ fn flags_take_one_dash_or_two_and_a_truth_value() {
     assert!(!ok("--noexec=0 a.o").options.noexec);
     assert!(ok("-noexec -noexec a.o").options.noexec);
     assert!(refused("-noexec=maybe a.o").contains("noexec"));
+    for (line, debugger) in [
+        ("a.o", true),
+        ("-debugger-support=false a.o", false),
+        ("-debugger-support=0 --debugger-support a.o", true),
+        ("-debugger-support a.o --debugger-support=false", false),
+    ] {
+        assert_eq!(ok(line).options.debugger(), debugger, "{line}");
+    }
 }
 
 #[test]

@@ -56,6 +56,14 @@ impl Bench {
         self
     }
 
+    /// `STEM.o` from C++.
+    pub(crate) fn build_cxx(&self, source: &str, text: &str, flags: &[&str]) -> &Self {
+        self.write(source, text);
+        let object = Path::new(source).with_extension("o");
+        let mut command = Compiler::Clang.for_source(Arch::under_test(), Path::new(source));
+        self.must(command.args(flags).args(["-c", source, "-o"]).arg(object))
+    }
+
     /// An archive of objects.
     pub(crate) fn archive(&self, name: &str, members: &[&str]) -> &Self {
         self.must(Command::new(llvm("llvm-ar")).arg("rcs").arg(name).args(members));
@@ -87,8 +95,9 @@ impl Bench {
         self
     }
 
-    fn must(&self, command: &mut Command) {
+    fn must(&self, command: &mut Command) -> &Self {
         run(command.current_dir(self.dir.path()), b"").and_then(Outcome::success).unwrap();
+        self
     }
 
     /// Runs the command.

@@ -106,7 +106,10 @@ fn failures_name_the_cause_and_what_it_matters_to() {
 #[test]
 fn rules_see_the_images_of_all_dylibs() {
     let bench = bench();
-    bench.write("rules", "# jitlink-check: *{4}answer = (*{4}other) + 1\n# jitlink-check: section_addr(d.o, .data) = answer\n");
+    bench.write(
+        "rules",
+        "# jitlink-check: *{4}answer = (*{4}other) + 1\n# jitlink-check: section_addr(d.o, .data) = answer\n",
+    );
     bench.build("d.c", "int answer = 42;");
     bench.build("e.c", "int other = 41;");
     let line = "m.o f.o g.o h.o d.o -jd second e.o -check=rules";

@@ -8,6 +8,7 @@ mod bench;
 mod checks;
 mod contents;
 mod darwin;
+mod debugger;
 mod definitions;
 mod dylibs;
 mod entry;

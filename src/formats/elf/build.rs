@@ -41,6 +41,7 @@ pub(crate) fn build<'data>(
     let mut graph = LinkGraph::new(object.name.clone(), machine.architecture, kinds);
     graph.relocation_kinds = machine.kinds;
     graph.strings = object.strings;
+    graph.source = object.data;
     reset_blocks(object, resolution, &mut scratch.block_of_section);
     let mut builder = Builder { object, options, graph, scratch };
     builder.add_sections()?;
@@ -77,7 +78,12 @@ impl<'data> Builder<'_, 'data> {
             let name = self.object.section_name(header);
             match disposition(header, name, self.object.machine) {
                 Disposition::Load(traits) => self.add_block(index, header, name, traits)?,
-                Disposition::Debug if self.options.keep_debug => self.add_debug(index, header, name)?,
+                Disposition::Debug => {
+                    self.scratch.findings.debug_info = true;
+                    if self.options.keep_debug {
+                        self.add_debug(index, header, name)?;
+                    }
+                }
                 Disposition::Note => {
                     self.graph.landing_pads |= has_landing_pads(self.object, header, name);
                     read_note(self.object, header, name, &mut self.scratch.findings.warnings)
@@ -124,6 +130,7 @@ impl<'data> Builder<'_, 'data> {
             lifetime: lifetime(Disposition::Load(traits)),
             role: traits.role,
             flags: traits.flags,
+            number: index,
         });
         self.graph.blocks.push(Block {
             address: ExecutorAddr(0),

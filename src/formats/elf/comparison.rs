@@ -89,6 +89,7 @@ fn graph(machine: &Machine, content: &[u8]) -> LinkGraph<'static> {
         lifetime: Lifetime::Standard,
         role: SectionRole::Regular,
         flags: SectionFlags::empty(),
+        number: 0,
     });
     graph.blocks.push(Block {
         address: ExecutorAddr::NULL,

@@ -145,6 +145,7 @@ impl<'data> Builder<'_, 'data> {
             lifetime: if loaded { Lifetime::Standard } else { Lifetime::NoAlloc },
             role: traits.role,
             flags: traits.flags,
+            number: index + 1,
         });
         self.add_blocks(index, section, id, traits, places)
     }

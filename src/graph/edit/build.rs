@@ -20,6 +20,7 @@ impl<'data> Section<'data> {
             lifetime: Lifetime::Standard,
             role: SectionRole::Regular,
             flags: SectionFlags::empty(),
+            number: 0,
         }
     }
 }
