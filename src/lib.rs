@@ -13,12 +13,13 @@
 //! | [`runtime`] | what happens in the executing process: unwinder, indirect functions, initialisers, exit |
 //! | [`host`] | all of it for this process: [`HostLinker`](host::HostLinker) links, [`run_main`](host::run_main) runs |
 //! | [`session`] | code that comes and goes: dylibs, lookup, linking on demand, removal; [`Jit`](session::Jit) is the short way |
+//! | [`debug`] | debuggers, profilers, and what code an address belongs to |
 //! | [`lazy`] | names that lead elsewhere: redirected at any time, or linked when first called |
 
 pub mod alloc;
 pub mod arch;
 pub mod base;
-mod debug;
+pub mod debug;
 mod formats;
 pub mod graph;
 pub mod host;

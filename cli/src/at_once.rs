@@ -7,6 +7,7 @@
 #![allow(unsafe_code)]
 
 use crate::args::{CommandLine, MAIN, PROCESS};
+use crate::crash;
 use crate::heap;
 use crate::inspect::Inspector;
 use crate::loading;
@@ -148,6 +149,7 @@ fn execute(
         return Err(loading::no_entry(&command_line.options, entry));
     };
     let main = around.into_session(linked).or_report()?;
+    crash::set_session(main.session());
     let argv = command_line.argv();
     set_initializer_arguments(argv.clone()).or_report()?;
     // SAFETY: the user asked for these objects to be run as a program.

@@ -12,7 +12,7 @@ use crate::inspect::{self, Inspector};
 use crate::report::{self, OrReport, Outcome};
 use crate::self_relocations::SelfRelocations;
 use crate::watch::{self, Watched};
-use crate::{heap, manager, threads};
+use crate::{crash, heap, manager, threads};
 use jitlink::alloc::MemoryManager;
 use jitlink::base::{Error, ExecutorAddr, Result};
 use jitlink::graph::{Architecture, Spelling};
@@ -351,6 +351,7 @@ impl Loading {
         if options.watch {
             watch::start(self.watched.take());
         }
+        crash::set_session(&self.session);
         let argv = self.command_line.argv();
         set_initializer_arguments(argv.clone()).or_report()?;
         // SAFETY: the user asked for these objects to be run as a program.

@@ -10,6 +10,7 @@
 mod args;
 mod at_once;
 mod check;
+mod crash;
 mod definitions;
 mod dylibs;
 mod heap;
@@ -21,6 +22,7 @@ mod progress;
 mod report;
 mod self_relocations;
 mod show;
+mod symbolicate;
 mod threads;
 mod watch;
 
@@ -48,6 +50,11 @@ fn run(words: impl Iterator<Item = OsString>) -> i32 {
     match CommandLine::parse(words) {
         Ok(command_line) => {
             let command_line: &'static CommandLine = Box::leak(Box::new(command_line));
+            if let Some(table) = &command_line.options.symbolicate_with {
+                let inputs = command_line.inputs.iter().map(|input| input.name());
+                return symbolicate::run(table, inputs).unwrap_or(FAILURE);
+            }
+            crash::install(&command_line.options);
             let run = if command_line.wants_dylibs() { dylibs::run } else { at_once::run };
             run(command_line).unwrap_or(FAILURE)
         }

@@ -10,9 +10,9 @@
 //!
 //! Sections that a plugin has divided are taken to be where the first of their blocks is.
 
-use crate::base::ExecutorAddr;
+use crate::base::{AddrRange, ExecutorAddr};
 use crate::graph::symbol::NO_GLOBAL;
-use crate::graph::{LinkGraph, SymbolId, SymbolKind};
+use crate::graph::{BlockId, LinkGraph, SymbolId, SymbolKind};
 use crate::link::LinkView;
 use object::LittleEndian as LE;
 use object::elf::{self, FileHeader64, SectionHeader64};
@@ -36,11 +36,21 @@ impl<'data> DebugObject<'data> {
     /// What debuggers are to see of one graph of an image; none if it was not made from an ELF object, or if nothing of it
     /// is in the image.
     pub(crate) fn of(view: &LinkView<'_, 'data>, graph: usize) -> Option<Self> {
-        let (number, graph) = (graph, view.graphs().get(graph)?);
+        let block = |id| view.block_range(graph, id);
+        Self::new(view.graphs().get(graph)?, block, |id| view.symbol_address(graph, id))
+    }
+
+    /// The same for a graph whose blocks are where `block_range` says, and its symbols of common memory where
+    /// `symbol_address` says.
+    pub(super) fn new(
+        graph: &LinkGraph<'data>,
+        block_range: impl Fn(BlockId) -> Option<AddrRange>,
+        symbol_address: impl Fn(SymbolId) -> Option<ExecutorAddr>,
+    ) -> Option<Self> {
         let source = graph.source;
         let header = FileHeader64::<LE>::parse(source).ok()?;
         let sections = header.section_headers(LE, source).ok()?;
-        let addresses = addresses(view, number, sections.len());
+        let addresses = addresses(graph, sections.len(), block_range);
         let place = *addresses.iter().find(|address| !address.is_null())?;
         let mut changes = Vec::with_capacity(2 * graph.blocks.len());
         for (index, (section, address)) in sections.iter().zip(addresses).enumerate() {
@@ -54,25 +64,38 @@ impl<'data> DebugObject<'data> {
         }
         let table = sections.iter().find(|section| section.sh_type.get(LE) == elf::SHT_SYMTAB);
         if let Some(table) = table {
-            allocated_symbols(view, number, graph, table.sh_offset.get(LE), &mut changes);
+            allocated_symbols(graph, table.sh_offset.get(LE), symbol_address, &mut changes);
         }
         let in_object =
             |&(at, _): &(u64, u64)| at.checked_add(8).is_some_and(|end| end <= source.len() as u64);
         changes.iter().all(in_object).then_some(Self { source, changes, place })
     }
+
+    /// The object with its changes made.
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        let mut bytes = self.source.to_vec();
+        for (at, word) in &self.changes {
+            let place = usize::try_from(*at).ok().and_then(|at| bytes.get_mut(at..)?.first_chunk_mut());
+            if let Some(place) = place {
+                *place = word.to_le_bytes();
+            }
+        }
+        bytes
+    }
 }
 
 /// Where each section of the object is in the image; null if it is not.
-fn addresses(view: &LinkView<'_, '_>, number: usize, count: usize) -> Vec<ExecutorAddr> {
+fn addresses(
+    graph: &LinkGraph<'_>,
+    count: usize,
+    block_range: impl Fn(BlockId) -> Option<AddrRange>,
+) -> Vec<ExecutorAddr> {
     let mut addresses = vec![ExecutorAddr::NULL; count];
-    let graph = &view.graphs()[number];
     for (id, block) in graph.blocks() {
         let section = graph.section(block.section()).number as usize;
-        let Some(address) = addresses.get_mut(section).filter(|address| section != 0 && address.is_null())
-        else {
-            continue;
-        };
-        if let Some(range) = view.block_range(number, id).filter(|range| !range.is_empty()) {
+        let unknown = addresses.get_mut(section).filter(|address| section != 0 && address.is_null());
+        let Some(address) = unknown else { continue };
+        if let Some(range) = block_range(id).filter(|range| !range.is_empty()) {
             *address = range.start;
         }
     }
@@ -82,21 +105,20 @@ fn addresses(view: &LinkView<'_, '_>, number: usize, count: usize) -> Vec<Execut
 /// Says where the symbols are for which the object asks the linker for memory: a symbol's section is within the first
 /// word of its entry.
 fn allocated_symbols(
-    view: &LinkView<'_, '_>,
-    number: usize,
     graph: &LinkGraph<'_>,
     table: u64,
+    symbol_address: impl Fn(SymbolId) -> Option<ExecutorAddr>,
     changes: &mut Vec<(u64, u64)>,
 ) {
     const ENTRY: u64 = size_of::<elf::Sym64<LE>>() as u64;
     const VALUE: u64 = offset_of!(elf::Sym64<LE>, st_value) as u64;
     const SECTION_SHIFT: u32 = 8 * offset_of!(elf::Sym64<LE>, st_shndx) as u32;
-    let common =
-        graph.symbols().filter(|(_, symbol)| symbol.kind == SymbolKind::Common && symbol.global != NO_GLOBAL);
-    for (SymbolId(id), _) in common {
-        let at = table.saturating_add(u64::from(id) * ENTRY);
+    let is_common =
+        |symbol: &crate::graph::Symbol| symbol.kind == SymbolKind::Common && symbol.global != NO_GLOBAL;
+    for (id, _) in graph.symbols().filter(|(_, symbol)| is_common(symbol)) {
+        let at = table.saturating_add(u64::from(id.0) * ENTRY);
         let word = usize::try_from(at).ok().and_then(|at| graph.source.get(at..)?.first_chunk());
-        let (Some(address), Some(word)) = (view.symbol_address(number, SymbolId(id)), word) else { continue };
+        let (Some(address), Some(word)) = (symbol_address(id), word) else { continue };
         let absolute = u64::from(elf::SHN_ABS.0) << SECTION_SHIFT;
         let first = u64::from_le_bytes(*word) & !(0xffff << SECTION_SHIFT) | absolute;
         changes.extend([(at, first), (at.saturating_add(VALUE), address.0)]);

@@ -36,7 +36,7 @@ impl ImageActions for HostActions {
 
     fn register_debug_info(&self, image: &LinkView<'_, '_>, graph: usize) -> Option<ActionPair> {
         let DebugObject { source, changes, place } = DebugObject::of(image, graph)?;
-        Some(debugger::object_actions(place, source, &changes))
+        Some(debugger::object_actions(place, image.graphs()[graph].name(), source, &changes))
     }
 
     fn place_thread_locals(&self, request: ThreadLocalRequest) -> Result<Box<dyn ThreadLocalPlace>> {

@@ -5,6 +5,7 @@ mod interfaces;
 mod linker;
 mod program;
 mod spelling;
+mod symbolize;
 mod symbols;
 
 pub use crate::runtime::thread_locals::pool::enter_thread;
@@ -13,5 +14,6 @@ pub use actions::HostActions;
 pub use interfaces::InterfaceSymbols;
 pub use linker::HostLinker;
 pub use program::{call_main, exit, run_main};
+pub use symbolize::symbolize;
 pub use symbols::ProcessSymbols;
 pub(crate) use symbols::{describe_near as describe, meant_by_darwin, thread_locals_among};

@@ -6,7 +6,7 @@ use crate::graph::Spelling;
 use crate::link::{ResolvedSymbol, Resolver, SymbolQuery, ThreadLocalQuery, ThreadLocalSymbol};
 use crate::runtime::builtins::{self, Builtin, BuiltinKind};
 use crate::runtime::darwin::{self, Darwin};
-use crate::runtime::{static_libc, thread_locals};
+use crate::runtime::{crash, static_libc, thread_locals};
 use crate::sys::dl::{self, Library, OpenFlags};
 use crate::sys::loaded;
 use crate::sys::thread_stub::{Access, ThreadVariable, thread_variables};
@@ -65,7 +65,8 @@ impl ProcessSymbols {
         let in_process = || self.whole_process.then(|| dl::lookup(name)).flatten();
         let loaded = || Some(describe(in_libraries().or_else(in_process)?, near));
         let own = static_libc::lookup(name)
-            .or_else(|| (name == b"__tls_get_addr").then(thread_locals::get_addr_function));
+            .or_else(|| (name == b"__tls_get_addr").then(thread_locals::get_addr_function))
+            .or_else(|| crash::lookup(name));
         own.map(function).or_else(loaded).or_else(|| builtins::lookup(name).map(builtin))
     }
 }

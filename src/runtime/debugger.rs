@@ -17,7 +17,7 @@ use super::action::{action, status, words};
 use crate::base::{ActionPair, ActionStatus, ExecutorAddr};
 use std::collections::HashMap;
 use std::ptr::null_mut;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// `jit_code_entry`: one object, in a doubly linked list.
 #[repr(C)]
@@ -61,8 +61,9 @@ pub extern "C" fn __jit_debug_register_code() {
 /// An entry with what it refers to.
 struct Registered {
     entry: Entry,
+    name: Arc<str>,
     /// Never touched again, since debuggers read it.
-    _object: Box<[u8]>,
+    object: Arc<[u8]>,
 }
 
 /// By the address that the object was registered under.
@@ -76,16 +77,17 @@ static OBJECTS: Mutex<Objects> = Mutex::new(Objects(None));
 
 /// Shows debuggers a copy of the object `source` with some of its words changed, and withdraws it at deallocation.
 ///
-/// `place` is an address that no other object has that is registered at the same time. `source` has to be there until
-/// the first of the actions has run. `changes` are words with their offsets. The actions return
+/// `place` is an address that no other object has that is registered at the same time. `name` and `source` have to be there
+/// until the first of the actions has run. `changes` are words with their offsets. The actions return
 /// [`status::BAD_ARGUMENTS`] for a change outside of the object, [`status::BAD_DEBUG_OBJECT`] when the place is taken, or
 /// nothing is registered there.
 #[must_use]
-pub fn object_actions(place: ExecutorAddr, source: &[u8], changes: &[(u64, u64)]) -> ActionPair {
-    let source = [source.as_ptr().expose_provenance() as u64, source.len() as u64];
+pub fn object_actions(place: ExecutorAddr, name: &str, source: &[u8], changes: &[(u64, u64)]) -> ActionPair {
+    let bytes = |bytes: &[u8]| [bytes.as_ptr().expose_provenance() as u64, bytes.len() as u64];
+    let fixed = [place.0].into_iter().chain(bytes(name.as_bytes())).chain(bytes(source));
     let changes = changes.iter().flat_map(|&(at, word)| [at, word]);
     ActionPair {
-        finalize: Some(action(register_object, [place.0].into_iter().chain(source).chain(changes))),
+        finalize: Some(action(register_object, fixed.chain(changes))),
         deallocate: Some(action(withdraw_object, [place.0])),
     }
 }
@@ -93,19 +95,26 @@ pub fn object_actions(place: ExecutorAddr, source: &[u8], changes: &[(u64, u64)]
 unsafe extern "C" fn register_object(bytes: *const u8, size: usize) -> ActionStatus {
     // SAFETY: called with the bytes of an action of `object_actions`.
     let Some(mut words) = (unsafe { words(bytes, size) }) else { return status::BAD_ARGUMENTS };
-    let (Some(place), Some(source), Some(size)) = (words.next(), words.next(), words.next()) else {
+    let mut next = || words.next().unwrap_or_default();
+    let [place, name, name_size, source, source_size] = std::array::from_fn(|_| next());
+    let bytes = |start: u64, size: u64| {
+        let start = std::ptr::with_exposed_provenance::<u8>(start as usize);
+        // SAFETY: name and object are there until this action has run.
+        (!start.is_null()).then(|| unsafe { std::slice::from_raw_parts(start, size as usize) })
+    };
+    let (Some(name), Some(source)) = (bytes(name, name_size), bytes(source, source_size)) else {
         return status::BAD_ARGUMENTS;
     };
-    let source = std::ptr::with_exposed_provenance::<u8>(source as usize);
-    // SAFETY: the object is there until this action has run.
-    let mut object: Box<[u8]> = unsafe { std::slice::from_raw_parts(source, size as usize) }.into();
+    let name: Arc<str> = String::from_utf8_lossy(name).into();
+    let mut object: Arc<[u8]> = source.into();
+    let Some(content) = Arc::get_mut(&mut object) else { return status::BAD_ARGUMENTS };
     while let (Some(at), Some(word)) = (words.next(), words.next()) {
-        match object.get_mut(at as usize..).and_then(|rest| rest.first_chunk_mut()) {
+        match content.get_mut(at as usize..).and_then(|rest| rest.first_chunk_mut()) {
             Some(place) => *place = word.to_le_bytes(),
             None => return status::BAD_ARGUMENTS,
         }
     }
-    register(place, object)
+    register(place, name, object)
 }
 
 unsafe extern "C" fn withdraw_object(bytes: *const u8, size: usize) -> ActionStatus {
@@ -116,7 +125,7 @@ unsafe extern "C" fn withdraw_object(bytes: *const u8, size: usize) -> ActionSta
     }
 }
 
-fn register(place: u64, object: Box<[u8]>) -> ActionStatus {
+fn register(place: u64, name: Arc<str>, object: Arc<[u8]>) -> ActionStatus {
     let mut objects = OBJECTS.lock().unwrap_or_else(PoisonError::into_inner);
     let objects = objects.0.get_or_insert_default();
     if objects.contains_key(&place) {
@@ -128,7 +137,7 @@ fn register(place: u64, object: Box<[u8]>) -> ActionStatus {
         object: object.as_ptr(),
         object_size: object.len() as u64,
     };
-    let registered = Box::into_raw(Box::new(Registered { entry, _object: object }));
+    let registered = Box::into_raw(Box::new(Registered { entry, name, object }));
     objects.insert(place, registered);
     // SAFETY: the lock is held, and all entries of the list are in the map.
     unsafe {
@@ -166,6 +175,18 @@ fn withdraw(place: u64) -> ActionStatus {
         drop(Box::from_raw(registered));
     }
     status::OK
+}
+
+/// The first object that is `wanted`, with its name, of those that debuggers see.
+#[must_use]
+pub fn find_object(wanted: impl Fn(&[u8]) -> bool) -> Option<(Arc<str>, Arc<[u8]>)> {
+    let objects = OBJECTS.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut objects = objects.0.iter().flat_map(HashMap::values);
+    objects.find_map(|registered| {
+        // SAFETY: the lock is held, and what is in the map was not freed.
+        let Registered { name, object, .. } = unsafe { &**registered };
+        wanted(object).then(|| (Arc::clone(name), Arc::clone(object)))
+    })
 }
 
 /// Has a debugger look at what was done to `entry`.
@@ -213,8 +234,9 @@ mod tests {
     fn objects_are_listed_with_their_changes_until_they_are_withdrawn() {
         const PLACE: u64 = 0x7100_0000_0000_0000;
         let source: Vec<u8> = (0..20).map(|byte| 200 + byte).collect();
-        let pair =
-            |place, changes: &[(u64, u64)]| object_actions(ExecutorAddr(PLACE + place), &source, changes);
+        let pair = |place, changes: &[(u64, u64)]| {
+            object_actions(ExecutorAddr(PLACE + place), "test.o", &source, changes)
+        };
         let [first, second] = [pair(1, &[(2, 0x0807_0605_0403_0201)]), pair(2, &[])];
         let finalize = |pair: &ActionPair| run(pair.finalize.as_ref().unwrap());
         let deallocate = |pair: &ActionPair| run(pair.deallocate.as_ref().unwrap());
@@ -235,8 +257,9 @@ mod tests {
     fn many_objects_are_entered_and_withdrawn_in_any_order() {
         const PLACE: u64 = 0x7200_0000_0000_0000;
         let start = std::time::Instant::now();
+        let (name, object): (Arc<str>, Arc<[u8]>) = ("many.o".into(), [201].into());
         let places = || (0..100_000u64).map(|number| PLACE + number);
-        assert!(places().all(|place| register(place, [201].into()) == status::OK));
+        assert!(places().all(|place| register(place, name.clone(), object.clone()) == status::OK));
         let (even, odd): (Vec<u64>, Vec<u64>) = places().partition(|place| place % 2 == 0);
         assert!(even.into_iter().chain(odd).all(|place| withdraw(place) == status::OK));
         assert_eq!(listed(201), [b""; 0]);

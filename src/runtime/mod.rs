@@ -29,6 +29,7 @@ mod arch;
 mod arch;
 pub mod builtins;
 pub mod copy;
+pub mod crash;
 pub mod darwin;
 pub mod debugger;
 pub mod ifunc;

@@ -32,6 +32,7 @@ impl JitDylib {
     fn adopt_in(&self, tracker: Key, linked: Linked<'static>) -> Result<()> {
         let (plan, dso_handle) = (plan_of(linked.init_functions()), linked.dso_handle());
         let (allocation, symbols) = linked.into_parts();
+        let symbols = Arc::new(symbols);
         let image = Arc::new(Image::new(ImageParts {
             allocation,
             needs: Vec::new(),
@@ -40,6 +41,7 @@ impl JitDylib {
             thread_locals: ThreadLocals::of(&symbols),
             runs: self.session.actions().is_some(),
             sequence: self.session.next_image(),
+            symbols: Some(Arc::clone(&symbols)),
         }));
         let weak = Arc::downgrade(&image);
         let unit = unit_of(image, &[])?;
@@ -78,7 +80,7 @@ fn unit_of(image: Arc<Image>, symbols: &[(&[u8], ExecutorSymbol)]) -> Result<New
 
 /// Enters names of an image when they are asked for.
 struct AdoptedNames {
-    symbols: LinkedSymbols<'static>,
+    symbols: Arc<LinkedSymbols<'static>>,
     /// Stands for the image, and is gone once that was removed.
     unit: Key,
 }

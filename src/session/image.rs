@@ -7,6 +7,7 @@
 use super::thread_locals::ThreadLocals;
 use crate::alloc::FinalizedAllocation;
 use crate::base::{ExecutorAddr, Result};
+use crate::link::LinkedSymbols;
 use crate::runtime::program::{finalize_image, initialize_image};
 use crate::runtime::{self, InitPlan};
 use std::any::Any;
@@ -28,6 +29,8 @@ pub(crate) struct Image {
     initialized: AtomicBool,
     /// Images are numbered in the order of linking.
     pub(super) sequence: u64,
+    /// What is known of its addresses, if that was kept.
+    symbols: Option<Arc<LinkedSymbols<'static>>>,
     /// What else goes when the image goes.
     owned: Option<Arc<dyn Any + Send + Sync>>,
     /// Who leads calls into the image, and has to know when it goes: by address and number.
@@ -62,12 +65,15 @@ pub(super) struct ImageParts {
     pub(super) thread_locals: Option<ThreadLocals>,
     pub(super) runs: bool,
     pub(super) sequence: u64,
+    pub(super) symbols: Option<Arc<LinkedSymbols<'static>>>,
 }
 
 impl Image {
     pub(super) fn new(parts: ImageParts) -> Self {
-        let ImageParts { allocation, needs, plan, dso_handle, thread_locals, runs, sequence } = parts;
+        let ImageParts { allocation, needs, plan, dso_handle, thread_locals, runs, sequence, symbols } =
+            parts;
         Self {
+            symbols,
             owned: None,
             callers: Mutex::default(),
             allocation: Some(allocation),
@@ -92,6 +98,7 @@ impl Image {
             runs: false,
             initialized: AtomicBool::new(false),
             sequence,
+            symbols: None,
             owned: Some(owned),
             callers: Mutex::default(),
         }
@@ -100,6 +107,11 @@ impl Image {
     /// What tells it from others.
     pub(crate) fn id(&self) -> ImageId {
         ImageId(self.sequence)
+    }
+
+    /// What is known of its addresses, if that was kept.
+    pub(super) fn symbols(&self) -> Option<&Arc<LinkedSymbols<'static>>> {
+        self.symbols.as_ref()
     }
 
     /// Has a caller told when the image goes.

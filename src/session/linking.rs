@@ -213,6 +213,7 @@ impl ExecutionSession {
             thread_locals: ThreadLocals::of(&linked.symbols),
             runs: self.actions().is_some(),
             sequence: self.next_image(),
+            symbols: None,
             allocation: linked.into_allocation(),
         })))
     }

@@ -33,6 +33,7 @@ mod resolver;
 mod session;
 mod slab;
 mod state;
+mod symbolize;
 mod table;
 mod thread_locals;
 mod tracker;

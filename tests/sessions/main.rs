@@ -12,6 +12,7 @@ mod failures;
 mod initializers;
 #[allow(dead_code)]
 mod support;
+mod symbolize;
 mod thread_locals;
 mod threads;
 mod trackers;

@@ -22,7 +22,7 @@ pub(crate) fn mach_object(name: &str, text: &str) -> ObjectBuffer {
     ObjectBuffer::new(format!("{name}.o"), std::fs::read(dir.join("object.o")).expect("an object"))
 }
 
-fn compiled_with(name: &str, text: &str, flags: &[&str]) -> PathBuf {
+pub(crate) fn compiled_with(name: &str, text: &str, flags: &[&str]) -> PathBuf {
     let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sessions");
     let source = if name.contains('.') { name.to_owned() } else { format!("{name}.c") };
     let dir = cache::filled(&root, name, &(text, flags), |dir| {

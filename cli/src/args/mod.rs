@@ -67,6 +67,14 @@ pub(crate) struct Options {
     #[arg(long, overrides_with = "debugger_support", hide = true)]
     no_debugger_support: bool,
 
+    /// Print a backtrace when the program crashes (the default; -crash-report=false turns it off)
+    #[arg(long, overrides_with = "no_crash_report", help_heading = "Running")]
+    crash_report: bool,
+
+    /// What -crash-report=false becomes
+    #[arg(long, overrides_with = "crash_report", hide = true)]
+    no_crash_report: bool,
+
     /// Function to call instead of main, as objects spell it
     #[arg(long, value_name = "SYMBOL", help_heading = "Running")]
     pub(crate) entry: Option<String>,
@@ -239,6 +247,11 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE", help_heading = "Looking at the result")]
     pub(crate) write_symtab: Option<PathBuf>,
 
+    /// Link nothing: print the backtraces in INPUTS ('-' for standard input) with the names that FILE, as -write-symtab
+    /// writes it, has for their addresses
+    #[arg(long, value_name = "FILE", help_heading = "Looking at the result")]
+    pub(crate) symbolicate_with: Option<PathBuf>,
+
     /// Give code that computes its own function's address a relocation, as if the assembler had left it
     #[arg(long, help_heading = "Looking at the result")]
     pub(crate) add_self_relocations: bool,
@@ -347,6 +360,11 @@ impl Options {
     /// Whether debuggers are told about objects.
     pub(crate) fn debugger(&self) -> bool {
         !self.no_debugger_support
+    }
+
+    /// Whether crashes are reported.
+    pub(crate) fn crash_report(&self) -> bool {
+        !self.no_crash_report
     }
 
     /// The graphs to be printed.

@@ -16,7 +16,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 const PREFIXES: [&str; 3] = ["hidden-l", "l", "L"];
 
 /// Flags that are set unless something else is said, and what unsets them.
-const UNSET_BY: [(&str, &str); 1] = [("debugger-support", "no-debugger-support")];
+const UNSET_BY: [(&str, &str); 2] =
+    [("debugger-support", "no-debugger-support"), ("crash-report", "no-crash-report")];
 
 /// What a command line consists of.
 #[derive(Debug, Default)]

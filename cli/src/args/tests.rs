@@ -87,6 +87,8 @@ fn flags_take_one_dash_or_two_and_a_truth_value() {
         ("-debugger-support a.o --debugger-support=false", false),
     ] {
         assert_eq!(ok(line).options.debugger(), debugger, "{line}");
+        let line = line.replace("debugger-support", "crash-report");
+        assert_eq!(ok(&line).options.crash_report(), debugger, "{line}");
     }
 }
 

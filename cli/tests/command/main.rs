@@ -7,6 +7,7 @@ mod arguments;
 mod bench;
 mod checks;
 mod contents;
+mod crashes;
 mod darwin;
 mod debugger;
 mod definitions;

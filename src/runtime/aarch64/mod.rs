@@ -7,12 +7,14 @@
 #![allow(unsafe_code)]
 
 mod cpu_features;
+mod crash;
 mod darwin;
 mod outline_atomics;
 mod reentry;
 mod thread_locals;
 mod tlv;
 
+pub(super) use crash::interrupted_at;
 pub(super) use reentry::{prepare_reentry, reentry};
 
 use super::builtins::Entry;

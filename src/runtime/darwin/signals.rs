@@ -1,6 +1,7 @@
 //! Signals have other numbers on Darwin, from 7 on. Handlers are called with Darwin's.
 
 use super::{Function, fail};
+use crate::runtime::crash;
 use std::ffi::{c_char, c_int};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -107,7 +108,7 @@ unsafe extern "C" fn signal(number: c_int, handler: usize) -> usize {
         slot.store(handler, Ordering::Release);
     }
     // SAFETY: the handler is one, or one of the two numbers.
-    match unsafe { libc::signal(number, if of_linked_code { ours } else { handler }) } {
+    match unsafe { crash::signal(number, if of_linked_code { ours } else { handler }) } {
         old if old == ours => before,
         old => old,
     }

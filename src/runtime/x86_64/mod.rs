@@ -7,6 +7,7 @@
 #![allow(unsafe_code)]
 
 mod cpu_model;
+mod crash;
 mod darwin;
 mod reentry;
 mod thread_locals;
@@ -78,6 +79,7 @@ pub(super) unsafe extern "C" fn pthread_atfork(
     naked_asm!("mov rcx, [rsp]", "jmp {}", sym static_libc::register_at_fork)
 }
 
+pub(super) use crash::interrupted_at;
 pub(super) use thread_locals::{
     absent_tls_descriptor, prepare_thread_locals, static_tls_descriptor, thread_locals_slot, thread_pointer,
     thread_pool_offset, tls_descriptor, tls_get_addr,
