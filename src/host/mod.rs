@@ -2,6 +2,7 @@
 
 mod actions;
 mod interfaces;
+mod libraries;
 mod linker;
 mod program;
 mod spelling;

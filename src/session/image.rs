@@ -8,6 +8,7 @@ use super::thread_locals::ThreadLocals;
 use crate::alloc::FinalizedAllocation;
 use crate::base::{ExecutorAddr, Result};
 use crate::runtime::program::{finalize_image, initialize_image};
+use crate::runtime::visible::Visible;
 use crate::runtime::{self, InitPlan};
 use std::any::Any;
 use std::collections::HashMap;
@@ -23,6 +24,8 @@ pub(crate) struct Image {
     plan: Mutex<InitPlan>,
     dso_handle: ExecutorAddr,
     pub(super) thread_locals: Option<ThreadLocals>,
+    /// What the process sees of it.
+    visible: Option<Visible>,
     /// Whether code of it may have registered exit handlers.
     runs: bool,
     initialized: AtomicBool,
@@ -44,6 +47,13 @@ pub(crate) trait ImageCaller: Send + Sync {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct ImageId(u64);
 
+impl ImageId {
+    /// That of the image with this sequence number.
+    pub(super) fn of(sequence: u64) -> Self {
+        Self(sequence)
+    }
+}
+
 impl std::fmt::Debug for Image {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Image")
@@ -60,13 +70,15 @@ pub(super) struct ImageParts {
     pub(super) plan: InitPlan,
     pub(super) dso_handle: ExecutorAddr,
     pub(super) thread_locals: Option<ThreadLocals>,
+    pub(super) visible: Option<Visible>,
     pub(super) runs: bool,
     pub(super) sequence: u64,
 }
 
 impl Image {
     pub(super) fn new(parts: ImageParts) -> Self {
-        let ImageParts { allocation, needs, plan, dso_handle, thread_locals, runs, sequence } = parts;
+        let ImageParts { allocation, needs, plan, dso_handle, thread_locals, visible, runs, sequence } =
+            parts;
         Self {
             owned: None,
             callers: Mutex::default(),
@@ -75,6 +87,7 @@ impl Image {
             plan: Mutex::new(plan),
             dso_handle,
             thread_locals,
+            visible,
             runs: runs && !dso_handle.is_null(),
             initialized: AtomicBool::new(false),
             sequence,
@@ -89,6 +102,7 @@ impl Image {
             plan: Mutex::default(),
             dso_handle: ExecutorAddr::NULL,
             thread_locals: None,
+            visible: None,
             runs: false,
             initialized: AtomicBool::new(false),
             sequence,
@@ -151,6 +165,7 @@ impl Drop for Image {
     fn drop(&mut self) {
         self.leave_callers();
         self.finalize();
+        drop(self.visible.take());
         drop(self.allocation.take());
         drop(self.owned.take());
         let mut rest = std::mem::take(&mut self.needs);

@@ -38,6 +38,7 @@ mod thread_locals;
 mod tracker;
 mod typed;
 mod unit;
+mod visible;
 
 pub use buffer::ObjectBuffer;
 pub(crate) use dylib::WeakDylib;

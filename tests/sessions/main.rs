@@ -16,3 +16,4 @@ mod thread_locals;
 mod threads;
 mod trackers;
 mod units;
+mod visible;
