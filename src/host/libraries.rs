@@ -21,20 +21,9 @@ impl ProcessSymbols {
     /// # Errors
     /// What the dynamic loader says.
     pub fn load_for(&mut self, path: &Path, will_define: &dyn Fn(&[u8]) -> bool) -> Result<()> {
-        loop {
-            let error = match Library::open(path, OpenFlags::GLOBAL | OpenFlags::KEEP) {
-                Ok(library) => {
-                    self.libraries.push(library);
-                    return Ok(());
-                }
-                Err(error) => error,
-            };
-            let names = self.missing_names(path, &error, will_define);
-            if names.is_empty() {
-                return Err(error);
-            }
-            self.promises.push(Promises::new(names)?);
-        }
+        let flags = OpenFlags::GLOBAL | OpenFlags::KEEP;
+        self.libraries.push(open_for(path, flags, will_define, &mut self.promises)?);
+        Ok(())
     }
 
     /// The variables of loaded libraries of which a process has one, however many objects define them: inline variables,
@@ -43,28 +32,6 @@ impl ProcessSymbols {
     #[must_use]
     pub fn vague_variables(&self) -> Vec<Vec<u8>> {
         self.libraries.iter().filter_map(Library::base).flat_map(loaded::vague_variables).collect()
-    }
-
-    /// Names that keep a library from being loaded: those that it refers to itself, and the one that the loader names, which
-    /// may be one of a library that it needs.
-    fn missing_names(&self, path: &Path, error: &Error, will_define: &dyn Fn(&[u8]) -> bool) -> Vec<Vec<u8>> {
-        let is_promised = |name: &[u8]| {
-            self.promises.iter().any(|promises| promises.names().iter().any(|known| known == name))
-        };
-        let is_missing = |name: &[u8]| will_define(name) && !is_promised(name) && dl::lookup(name).is_none();
-        let text = error.to_string();
-        let Some((_, rest)) = text.split_once("undefined symbol: ") else { return Vec::new() };
-        let named = rest.split([',', ' ', '\n']).next().unwrap_or("").as_bytes();
-        let mut names = vec![named.to_vec()];
-        if let Ok(file) = InputFile::open(path)
-            && let Ok(library) = SharedLibrary::parse(&file)
-        {
-            names.extend(library.undefined().map(<[u8]>::to_vec));
-        }
-        names.sort_unstable();
-        names.dedup();
-        names.retain(|name| is_missing(name));
-        names
     }
 
     /// Binds libraries to what a link has defined: names that they could not find when they were [loaded](Self::load_for), and
@@ -101,6 +68,49 @@ impl ProcessSymbols {
             .map(|name| not_replaced(name))
             .collect())
     }
+}
+
+/// Loads a library that may refer to what is linked later, for which `promises` are made.
+///
+/// # Errors
+/// What the dynamic loader says.
+pub(crate) fn open_for(
+    path: &Path,
+    flags: OpenFlags,
+    will_define: &dyn Fn(&[u8]) -> bool,
+    promises: &mut Vec<Promises>,
+) -> Result<Library> {
+    loop {
+        let error = match Library::open(path, flags) {
+            Ok(library) => return Ok(library),
+            Err(error) => error,
+        };
+        let is_promised =
+            |name: &[u8]| promises.iter().any(|one| one.names().iter().any(|known| known == name));
+        let mut names = missing_names(path, &error);
+        names.retain(|name| will_define(name) && !is_promised(name) && dl::lookup(name).is_none());
+        if names.is_empty() {
+            return Err(error);
+        }
+        promises.push(Promises::new(names)?);
+    }
+}
+
+/// Names that may keep a library from being loaded: those that it refers to itself, and the one that the loader names, which
+/// may be one of a library that it needs. None if the loader complains of something else.
+fn missing_names(path: &Path, error: &Error) -> Vec<Vec<u8>> {
+    let text = error.to_string();
+    let Some((_, rest)) = text.split_once("undefined symbol: ") else { return Vec::new() };
+    let named = rest.split([',', ' ', '\n']).next().unwrap_or("").as_bytes();
+    let mut names = vec![named.to_vec()];
+    if let Ok(file) = InputFile::open(path)
+        && let Ok(library) = SharedLibrary::parse(&file)
+    {
+        names.extend(library.undefined().map(<[u8]>::to_vec));
+    }
+    names.sort_unstable();
+    names.dedup();
+    names
 }
 
 /// The allocation functions that a C++ program may replace.

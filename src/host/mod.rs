@@ -12,6 +12,7 @@ pub use crate::runtime::thread_locals::pool::enter_thread;
 pub(crate) use crate::runtime::thread_locals::variable as thread_variable;
 pub use actions::HostActions;
 pub use interfaces::InterfaceSymbols;
+pub(crate) use libraries::open_for;
 pub use linker::HostLinker;
 pub use program::{call_main, exit, run_main};
 pub use symbols::ProcessSymbols;

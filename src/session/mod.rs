@@ -23,6 +23,7 @@ pub mod generators;
 mod image;
 mod initialize;
 mod jit;
+mod libraries;
 mod linking;
 mod lookup;
 mod materialize;

@@ -71,6 +71,22 @@ fn libraries_that_linked_code_opens_are_bound_to_what_is_linked() {
         drop(opens);
         assert_eq!(tracker.remove().unwrap().freed, 1);
     }
-    let jit = jit(&[("base", "int session_base(int n) { return n; }")]);
-    assert_eq!(call(jit.main(), "session_base", 1), 1);
+}
+
+#[test]
+fn a_library_of_a_dylib_uses_what_the_dylib_defines() {
+    let dir = tempfile::tempdir().unwrap();
+    let (source, library) = (dir.path().join("back.c"), dir.path().join("libback_to_a_session.so"));
+    let text = "int session_back(int n); extern int session_count;
+        int forth(int n) { session_count++; return session_back(n) + session_count; }\n";
+    std::fs::write(&source, text).unwrap();
+    let mut clang = Compiler::Clang.c(Arch::host());
+    clang.args(["-shared", "-fPIC", "-o"]).args([&library, &source]);
+    run(&mut clang, b"").unwrap().success().unwrap();
+    assert!(jit(&[]).add_library(&library).unwrap_err().to_string().contains("undefined symbol: session_"));
+    let text = "int forth(int); int session_count = 40;
+        int session_back(int n) { return n * 1000; } int start(int n) { return forth(n); }";
+    let jit = jit(&[("back", text)]);
+    jit.add_library(&library).unwrap();
+    assert_eq!(call(jit.main(), "start", 7), 7041);
 }
