@@ -73,8 +73,12 @@ struct Surroundings {
 
 impl Surroundings {
     fn new(command_line: &CommandLine, loaded: &mut Loaded<'static>) -> Result<Self> {
+        let process = symbols(command_line, &loaded.shared_libraries, &loaded.batch)?;
+        if !command_line.options.noexec {
+            loaded.batch.yield_weak(process.vague_variables());
+        }
         Ok(Self {
-            process: symbols(command_line, &loaded.shared_libraries)?,
+            process,
             interfaces: std::mem::take(&mut loaded.interfaces),
             manager: Box::leak(manager::choose(&command_line.options)?),
         })
@@ -117,11 +121,16 @@ impl Surroundings {
 }
 
 /// The symbols that linked code can see besides its own.
-fn symbols(command_line: &CommandLine, shared_libraries: &[PathBuf]) -> Result<ProcessSymbols> {
+fn symbols(
+    command_line: &CommandLine,
+    shared_libraries: &[PathBuf],
+    batch: &Batch<'_>,
+) -> Result<ProcessSymbols> {
     let options = &command_line.options;
     let mut symbols =
         if options.no_process_syms { ProcessSymbols::without_process() } else { ProcessSymbols::new() };
-    options.preload.iter().chain(shared_libraries).try_for_each(|path| symbols.load(path))?;
+    let libraries = options.preload.iter().chain(shared_libraries);
+    libraries.into_iter().try_for_each(|path| symbols.load_for(path, &|name| batch.defines(name)))?;
     Ok(symbols)
 }
 
@@ -148,6 +157,9 @@ fn execute(
     let Some(address) = linked.lookup(entry.as_bytes()).filter(|address| !address.is_null()) else {
         return Err(loading::no_entry(&command_line.options, entry));
     };
+    // SAFETY: nothing of the program has run, and nothing of it is ever freed.
+    let warnings = unsafe { around.process.bind_libraries(&linked) }.or_report()?;
+    warnings.iter().for_each(|warning| report::warning(warning));
     let main = around.into_session(linked).or_report()?;
     crash::set_session(main.session());
     let argv = command_line.argv();

@@ -31,7 +31,7 @@ use jitlink::session::{
 use std::cell::RefCell;
 use std::io::Write;
 use std::mem::forget;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 /// Does what a command line asks that has dylibs.
@@ -153,6 +153,8 @@ struct Loading {
     watched: RefCell<Vec<Watched>>,
     /// Lazy objects, with the dylibs they belong to.
     waiting: RefCell<Vec<(usize, ObjectBuffer)>>,
+    /// Libraries that could not be loaded before what they may refer to was added.
+    refused: RefCell<Vec<(usize, PathBuf)>>,
 }
 
 impl Loading {
@@ -180,7 +182,7 @@ impl Loading {
         let lazy = LazyObjects::new(reexports);
         let replaceable = dylibs.iter().filter(|_| options.watch);
         let replaceable = replaceable.map(|dylib| Arc::new(ReplaceableObjects::new(dylib))).collect();
-        let (watched, waiting) = (RefCell::default(), RefCell::default());
+        let (watched, waiting, refused) = Default::default();
         Ok(Self {
             command_line,
             session,
@@ -192,6 +194,7 @@ impl Loading {
             replaceable,
             watched,
             waiting,
+            refused,
         })
     }
 
@@ -215,6 +218,9 @@ impl Loading {
             if !objects.is_empty() {
                 failed = self.lazy.add_all(dylib, objects).or_report().err().or(failed);
             }
+        }
+        for (number, path) in self.refused.take() {
+            failed = self.dylibs[number].add_library(path).or_report().err().or(failed);
         }
         let symbols = options.abs.iter().map(|absolute| {
             (absolute.name.as_bytes(), ExecutorSymbol::data(ExecutorAddr(absolute.address), 0))
@@ -306,7 +312,10 @@ impl Loading {
                 Ok(())
             }
             (InputKind::ElfShared { .. }, _) => {
-                dylib.add_generator(LibraryGenerator::open(path)?);
+                match LibraryGenerator::open(path) {
+                    Ok(library) => dylib.add_generator(library),
+                    Err(_) => self.refused.borrow_mut().push((number, path.to_owned())),
+                }
                 Ok(())
             }
             (InputKind::Text, _) => self.add_script(dylib, &file, members),

@@ -2,6 +2,7 @@
 
 mod actions;
 mod interfaces;
+mod libraries;
 mod linker;
 mod program;
 mod spelling;
@@ -12,6 +13,7 @@ pub use crate::runtime::thread_locals::pool::enter_thread;
 pub(crate) use crate::runtime::thread_locals::variable as thread_variable;
 pub use actions::HostActions;
 pub use interfaces::InterfaceSymbols;
+pub(crate) use libraries::open_for;
 pub use linker::HostLinker;
 pub use program::{call_main, exit, run_main};
 pub use symbolize::symbolize;

@@ -6,7 +6,8 @@ use crate::graph::Spelling;
 use crate::link::{ResolvedSymbol, Resolver, SymbolQuery, ThreadLocalQuery, ThreadLocalSymbol};
 use crate::runtime::builtins::{self, Builtin, BuiltinKind};
 use crate::runtime::darwin::{self, Darwin};
-use crate::runtime::{crash, static_libc, thread_locals};
+use crate::runtime::promise::Promises;
+use crate::runtime::{crash, static_libc, thread_locals, visible};
 use crate::sys::dl::{self, Library, OpenFlags};
 use crate::sys::loaded;
 use crate::sys::thread_stub::{Access, ThreadVariable, thread_variables};
@@ -16,13 +17,15 @@ use std::path::Path;
 /// the compiler's runtime.
 #[derive(Debug)]
 pub struct ProcessSymbols {
-    libraries: Vec<Library>,
+    pub(super) libraries: Vec<Library>,
     whole_process: bool,
+    /// What libraries were told that a link will define.
+    pub(super) promises: Vec<Promises>,
 }
 
 impl Default for ProcessSymbols {
     fn default() -> Self {
-        Self { libraries: Vec::new(), whole_process: true }
+        Self { libraries: Vec::new(), whole_process: true, promises: Vec::new() }
     }
 }
 
@@ -65,6 +68,7 @@ impl ProcessSymbols {
         let in_process = || self.whole_process.then(|| dl::lookup(name)).flatten();
         let loaded = || Some(describe(in_libraries().or_else(in_process)?, near));
         let own = static_libc::lookup(name)
+            .or_else(|| visible::lookup(name))
             .or_else(|| (name == b"__tls_get_addr").then(thread_locals::get_addr_function))
             .or_else(|| crash::lookup(name));
         own.map(function).or_else(loaded).or_else(|| builtins::lookup(name).map(builtin))

@@ -124,6 +124,14 @@ impl<'data> SharedLibrary<'data> {
         self.symbols.enumerate().filter_map(|(index, _)| self.export(index))
     }
 
+    /// The names that it refers to and does not define.
+    pub fn undefined(&self) -> impl Iterator<Item = &'data [u8]> {
+        let symbols = self.symbols.iter().filter(|symbol| symbol.is_undefined(LE));
+        symbols
+            .filter_map(|symbol| symbol.name(LE, self.symbols.strings()).ok())
+            .filter(|name| !name.is_empty())
+    }
+
     /// What a reference to `name` is bound to: the default version, or the one that is given.
     #[must_use]
     pub fn find(&self, name: &[u8], version: Option<&[u8]>) -> Option<Export<'data>> {
@@ -271,6 +279,8 @@ mod tests {
         assert_eq!(facts("local_to_thread"), (ExportKind::ThreadLocal, 8, false));
         assert_eq!(find("function").kind, ExportKind::Function);
         assert_eq!(find("chosen").kind, ExportKind::IndirectFunction);
+        assert!(library.undefined().any(|name| name == b"puts"));
+        assert!(!library.undefined().any(|name| name == b"function"));
         for absent in ["hidden", "puts", "missing", ""] {
             assert_eq!(library.find(absent.as_bytes(), None), None, "{absent}");
         }

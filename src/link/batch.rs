@@ -4,7 +4,7 @@ use super::globals::{Globals, MAX_OBJECTS, NameHasher, NameIds, Rank, SymbolRef,
 use super::prepared::{HashedSymbol, Prepared};
 use crate::base::{Error, Place, Result};
 use crate::formats::{GlobalKind, Object};
-use crate::graph::{Architecture, LinkGraph, Spelling};
+use crate::graph::{Architecture, LinkGraph, Spelling, SymbolFlags};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -92,6 +92,28 @@ impl<'data> Batch<'data> {
     pub fn defines(&self, name: &[u8]) -> bool {
         let winner = self.globals.find(name).and_then(|id| self.globals.winner(id));
         winner.is_some_and(|(rank, _)| rank != Rank::Lazy)
+    }
+
+    /// Has weak and unique definitions of these names give way to what the resolver knows, which then must have them. Hidden
+    /// ones stay.
+    pub fn yield_weak<N: AsRef<[u8]>>(&mut self, names: impl IntoIterator<Item = N>) {
+        for name in names {
+            let Some(id) = self.globals.find(name.as_ref()) else { continue };
+            let is_vague = match self.globals.winner(id) {
+                Some((Rank::Weak, _)) => true,
+                Some((Rank::Strong, at)) => self.is_unique(at),
+                _ => false,
+            };
+            if is_vague && self.globals.seen(id) & seen::HIDDEN == 0 {
+                self.globals.withdraw(id);
+                self.globals.note(id, seen::REFERENCED);
+            }
+        }
+    }
+
+    fn is_unique(&self, at: SymbolRef) -> bool {
+        let object = self.objects.get(at.graph as usize);
+        object.is_some_and(|object| object.flags_of(at.symbol).contains(SymbolFlags::UNIQUE))
     }
 
     /// Makes `name` another name for `target`, which an object defines or the resolver knows.

@@ -263,6 +263,7 @@ pub fn link<'data>(
         dso_handle: dso_handle(&layout),
         symbols: LinkedSymbols {
             segments: layout.segments.iter().map(|segment| segment.range()).collect(),
+            permissions: layout.segments.iter().map(|segment| segment.class.permissions()).collect(),
             graphs,
             globals,
             of_global,

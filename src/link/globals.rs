@@ -175,6 +175,11 @@ impl<'data> Globals<'data> {
         self.winners[id as usize].store(pack(Rank::Strong, at), Relaxed);
     }
 
+    /// Leaves a name without a definition.
+    pub(crate) fn withdraw(&self, id: GlobalId) {
+        self.winners[id as usize].store(UNCLAIMED, Relaxed);
+    }
+
     /// Claims the COMDAT group named `id` for an object: the earliest object keeps its copy.
     pub(crate) fn claim_group(&self, id: GlobalId, object: u32) {
         self.group_owners[id as usize].fetch_min(object, Relaxed);

@@ -39,6 +39,12 @@ impl<'data> Linked<'data> {
         self.symbols.find(name)
     }
 
+    /// The address of a name that other images may see; not of a thread-local variable.
+    pub(crate) fn exported(&self, name: &[u8]) -> Option<ExecutorAddr> {
+        let found = self.symbols.find_placed(name)?;
+        (found.exported && !found.thread_local).then_some(found.address)
+    }
+
     /// Functions to run before `main` and at exit.
     #[must_use]
     pub fn init_functions(&self) -> &InitFunctions {

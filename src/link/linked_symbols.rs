@@ -3,7 +3,8 @@
 use super::globals::Globals;
 use super::thread_locals::ThreadHome;
 use crate::base::{AddrRange, ExecutorAddr};
-use crate::graph::{LinkGraph, Scope, Spelling, SymbolFlags, SymbolKind};
+use crate::graph::{LinkGraph, Permissions, Scope, Spelling, SymbolFlags, SymbolKind};
+use std::sync::Arc;
 
 /// The names of a linked image.
 pub(crate) struct LinkedSymbols<'data> {
@@ -12,6 +13,8 @@ pub(crate) struct LinkedSymbols<'data> {
     pub(crate) globals: Globals<'data>,
     pub(crate) of_global: Vec<u64>,
     pub(crate) segments: Vec<AddrRange>,
+    /// Those of the segments.
+    pub(crate) permissions: Vec<Permissions>,
     pub(crate) thread_home: Option<ThreadHome>,
 }
 
@@ -59,6 +62,16 @@ impl LinkedSymbols<'_> {
                 || self.thread_home.is_some_and(|home| home.contains(found.address))
         };
         self.find(name).filter(is_placed)
+    }
+
+    /// What other images may see: name, definition, and the object that has it. Thread-local variables are left out.
+    pub(crate) fn exports(&self) -> impl Iterator<Item = (&[u8], Definition, &Arc<str>)> {
+        (0..self.globals.len() as u32).filter_map(|id| {
+            let name = self.globals.name(id);
+            let found = self.find_placed(name).filter(|found| found.exported && !found.thread_local)?;
+            let graph = self.globals.definition(id)?.graph;
+            Some((name, found, self.graphs.get(graph as usize)?.name()))
+        })
     }
 
     /// The names that objects define.

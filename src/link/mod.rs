@@ -48,7 +48,7 @@ pub(crate) use externals::is_similar;
 pub(crate) use globals::NameHasher;
 pub use initializers::{InitFunctions, InitStep};
 pub use linked::Linked;
-pub(crate) use linked_symbols::LinkedSymbols;
+pub(crate) use linked_symbols::{Definition, LinkedSymbols};
 pub use plugin::Plugin;
 pub(crate) use prepared::Prepared;
 pub use resolver::{NoSymbols, ResolvedSymbol, Resolver, SymbolQuery, ThreadLocalQuery, ThreadLocalSymbol};

@@ -36,10 +36,12 @@ pub mod ifunc;
 pub mod images;
 pub mod init;
 pub mod program;
+pub mod promise;
 pub mod reentry;
 pub mod static_libc;
 pub mod thread_locals;
 pub mod unwind;
+pub mod visible;
 
 pub use action::{ActionFn, status};
 pub use init::{InitPlan, InitStep};

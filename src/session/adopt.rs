@@ -11,6 +11,7 @@ use super::slab::Key;
 use super::thread_locals::ThreadLocals;
 use super::tracker::ResourceTracker;
 use super::unit::{Existing, Material, NewUnit};
+use super::visible::{OfLink, show};
 use crate::base::Result;
 use crate::graph::Spelling;
 use crate::link::{Linked, LinkedSymbols};
@@ -33,13 +34,16 @@ impl JitDylib {
         let (plan, dso_handle) = (plan_of(linked.init_functions()), linked.dso_handle());
         let (allocation, symbols) = linked.into_parts();
         let symbols = Arc::new(symbols);
+        let runs = self.session.actions().is_some();
+        let visible = runs.then(|| show(self.name(), &symbols, Arc::new(OfLink::new(Arc::clone(&symbols)))));
         let image = Arc::new(Image::new(ImageParts {
             allocation,
             needs: Vec::new(),
             plan,
             dso_handle,
             thread_locals: ThreadLocals::of(&symbols),
-            runs: self.session.actions().is_some(),
+            visible,
+            runs,
             sequence: self.session.next_image(),
             symbols: Some(Arc::clone(&symbols)),
         }));

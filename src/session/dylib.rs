@@ -425,6 +425,12 @@ impl JitDylib {
         self.session.lock().define(&self.inner, tracker, new).map(drop)
     }
 
+    /// Whether others may refer to a name that the dylib itself defines, other than a thread-local variable.
+    pub(super) fn is_exported(&self, name: &[u8]) -> bool {
+        let flags = self.flags_of(name).unwrap_or(JitSymbolFlags::empty());
+        flags.contains(JitSymbolFlags::EXPORTED) && !flags.contains(JitSymbolFlags::THREAD_LOCAL)
+    }
+
     /// What is known of a name that the dylib itself defines.
     pub(crate) fn flags_of(&self, name: &[u8]) -> Option<JitSymbolFlags> {
         self.inner.table.get(super::names::hash(name), name, |entry| entry.flags)

@@ -9,6 +9,7 @@ use crate::alloc::FinalizedAllocation;
 use crate::base::{ExecutorAddr, Result};
 use crate::link::LinkedSymbols;
 use crate::runtime::program::{finalize_image, initialize_image};
+use crate::runtime::visible::Visible;
 use crate::runtime::{self, InitPlan};
 use std::any::Any;
 use std::collections::HashMap;
@@ -24,6 +25,8 @@ pub(crate) struct Image {
     plan: Mutex<InitPlan>,
     dso_handle: ExecutorAddr,
     pub(super) thread_locals: Option<ThreadLocals>,
+    /// What the process sees of it.
+    visible: Option<Visible>,
     /// Whether code of it may have registered exit handlers.
     runs: bool,
     initialized: AtomicBool,
@@ -47,6 +50,13 @@ pub(crate) trait ImageCaller: Send + Sync {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct ImageId(u64);
 
+impl ImageId {
+    /// That of the image with this sequence number.
+    pub(super) fn of(sequence: u64) -> Self {
+        Self(sequence)
+    }
+}
+
 impl std::fmt::Debug for Image {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Image")
@@ -63,6 +73,7 @@ pub(super) struct ImageParts {
     pub(super) plan: InitPlan,
     pub(super) dso_handle: ExecutorAddr,
     pub(super) thread_locals: Option<ThreadLocals>,
+    pub(super) visible: Option<Visible>,
     pub(super) runs: bool,
     pub(super) sequence: u64,
     pub(super) symbols: Option<Arc<LinkedSymbols<'static>>>,
@@ -70,8 +81,17 @@ pub(super) struct ImageParts {
 
 impl Image {
     pub(super) fn new(parts: ImageParts) -> Self {
-        let ImageParts { allocation, needs, plan, dso_handle, thread_locals, runs, sequence, symbols } =
-            parts;
+        let ImageParts {
+            allocation,
+            needs,
+            plan,
+            dso_handle,
+            thread_locals,
+            visible,
+            runs,
+            sequence,
+            symbols,
+        } = parts;
         Self {
             symbols,
             owned: None,
@@ -81,6 +101,7 @@ impl Image {
             plan: Mutex::new(plan),
             dso_handle,
             thread_locals,
+            visible,
             runs: runs && !dso_handle.is_null(),
             initialized: AtomicBool::new(false),
             sequence,
@@ -95,6 +116,7 @@ impl Image {
             plan: Mutex::default(),
             dso_handle: ExecutorAddr::NULL,
             thread_locals: None,
+            visible: None,
             runs: false,
             initialized: AtomicBool::new(false),
             sequence,
@@ -163,6 +185,7 @@ impl Drop for Image {
     fn drop(&mut self) {
         self.leave_callers();
         self.finalize();
+        drop(self.visible.take());
         drop(self.allocation.take());
         drop(self.owned.take());
         let mut rest = std::mem::take(&mut self.needs);

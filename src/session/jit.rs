@@ -7,7 +7,7 @@
 use super::buffer::ObjectBuffer;
 use super::dylib::JitDylib;
 use super::flags::ExecutorSymbol;
-use super::generators::{ArchiveGenerator, LibraryGenerator, ProcessGenerator};
+use super::generators::{ArchiveGenerator, ProcessGenerator};
 use super::session::{ExecutionSession, SessionOptions};
 use super::tracker::ResourceTracker;
 use super::typed::HeldSymbol;
@@ -96,13 +96,13 @@ impl Jit {
         Ok(())
     }
 
-    /// Loads a shared library into this process; what is added sees its symbols.
+    /// Loads a shared library into this process; what is added sees its symbols, and it may refer to what was added before:
+    /// see [`JitDylib::add_library`].
     ///
     /// # Errors
-    /// What the dynamic loader says.
+    /// As there.
     pub fn add_library(&self, path: impl AsRef<Path>) -> Result<()> {
-        self.main.add_generator(LibraryGenerator::open(path)?);
-        Ok(())
+        self.main.add_library(path)
     }
 
     /// Lets what is added call a function, or use a variable, of the program.

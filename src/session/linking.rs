@@ -20,6 +20,7 @@ use super::slab::Key;
 use super::state::{Place, State, place_of};
 use super::thread_locals::ThreadLocals;
 use super::unit::{Failure, Material, Stage};
+use super::visible::{OfSession, show};
 use crate::base::{Error, Result};
 use crate::formats::{GlobalKind, Object};
 use crate::graph::{Linkage, Scope, Spelling};
@@ -206,13 +207,19 @@ impl ExecutionSession {
         for plugin in self.plugins().iter() {
             plugin.emitted(&EmittedInfo { link: info, segments: linked.segments() })?;
         }
+        let sequence = self.next_image();
+        let visible = self.actions().is_some().then(|| {
+            let symbols = Arc::new(OfSession::new(self, sequence));
+            show(info.dylib.name(), &linked.symbols, symbols)
+        });
         Ok(Arc::new(Image::new(ImageParts {
+            visible,
             needs: resolver.into_needs(),
             plan: plan_of(linked.init_functions()),
             dso_handle: linked.dso_handle(),
             thread_locals: ThreadLocals::of(&linked.symbols),
             runs: self.actions().is_some(),
-            sequence: self.next_image(),
+            sequence,
             symbols: None,
             allocation: linked.into_allocation(),
         })))

@@ -23,6 +23,7 @@ pub mod generators;
 mod image;
 mod initialize;
 mod jit;
+mod libraries;
 mod linking;
 mod lookup;
 mod materialize;
@@ -39,6 +40,7 @@ mod thread_locals;
 mod tracker;
 mod typed;
 mod unit;
+mod visible;
 
 pub use buffer::ObjectBuffer;
 pub(crate) use dylib::WeakDylib;

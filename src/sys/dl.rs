@@ -93,6 +93,23 @@ impl Library {
     /// For tests: the file it was loaded from, and by how much its addresses differ from those in the file.
     #[cfg(test)]
     pub(crate) fn location(&self) -> Option<(PathBuf, u64)> {
+        let map = self.map()?;
+        // SAFETY: the name in the link map of an open library is a C string.
+        Some((unsafe { path_of(map.name) }?, map.base))
+    }
+
+    /// By how much its addresses differ from those in its file.
+    pub(crate) fn base(&self) -> Option<u64> {
+        self.map().map(|map| map.base)
+    }
+
+    /// Lets it be unloaded when nothing else needs it.
+    pub(crate) fn close(self) {
+        // SAFETY: the handle is open, and not used any more.
+        unsafe { libc::dlclose(self.handle.as_ptr()) };
+    }
+
+    fn map(&self) -> Option<&LinkMap> {
         let mut map: *const LinkMap = null();
         let out = (&raw mut map).cast::<c_void>();
         // SAFETY: the handle is open, and for this request the loader writes one pointer to where `out` points.
@@ -100,16 +117,16 @@ impl Library {
         if status != 0 || map.is_null() {
             return None;
         }
-        // SAFETY: the link map of an open library exists, and its name is a C string.
-        unsafe { Some((path_of((*map).name)?, (*map).base)) }
+        // SAFETY: the link map of an open library exists as long as that is open.
+        Some(unsafe { &*map })
     }
 }
 
 /// The start of the C library's `struct link_map`, as `<link.h>` makes it public.
-#[cfg(test)]
 #[repr(C)]
 struct LinkMap {
     base: u64,
+    #[cfg_attr(not(test), allow(dead_code, reason = "tests look at it"))]
     name: *const c_char,
 }
 

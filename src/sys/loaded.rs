@@ -10,10 +10,14 @@
 //! only where it is aligned and lies in a writable one.
 #![allow(unsafe_code)]
 
+mod rebind;
+
 use super::page;
 use std::ffi::{CStr, c_int, c_void};
 use std::ops::{ControlFlow, Range};
 use std::sync::atomic::{AtomicU64, Ordering};
+
+pub(crate) use rebind::rebind;
 
 const DT_HASH: u64 = 4;
 const DT_STRTAB: u64 = 5;
@@ -87,6 +91,25 @@ pub(crate) fn thread_local_owner(name: &[u8]) -> Option<Vec<u8>> {
             found = Some(object.name.to_vec());
         }
         if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    found
+}
+
+/// The variables of the object loaded at `base` of which a process has one, however many objects define them: static members
+/// of templates, inline variables, static variables of inline functions. Tables that compilers make are not counted.
+pub(crate) fn vague_variables(base: u64) -> Vec<Vec<u8>> {
+    const OBJECT: u8 = 1;
+    const WEAK: u8 = 2;
+    const UNIQUE: u8 = 10;
+    let is_table = |name: &[u8]| name.starts_with(b"_ZT");
+    let mut found = Vec::new();
+    for_each(&mut |object| {
+        if object.base != base {
+            return ControlFlow::Continue(());
+        }
+        let vague = object.definitions(|kind, binding| kind == OBJECT && matches!(binding, WEAK | UNIQUE));
+        found.extend(vague.filter(|name| !is_table(name)).map(<[u8]>::to_vec));
+        ControlFlow::Break(())
     });
     found
 }
@@ -273,22 +296,43 @@ impl Object<'_> {
         entries.get(relative as usize..).unwrap_or(entries)
     }
 
+    fn dynamic_value(&self, tag: u64) -> Option<u64> {
+        let mut entries = self.dynamic().iter().take_while(|entry| entry[0] != 0);
+        entries.find(|entry| entry[0] == tag).map(|entry| entry[1])
+    }
+
+    /// The address that a dynamic entry holds.
+    fn dynamic_address(&self, tag: u64) -> Option<u64> {
+        let value = self.dynamic_value(tag)?;
+        // Some loaders replace the offset by the address, others do not write to the dynamic section.
+        Some(if value < self.base { self.base.wrapping_add(value) } else { value })
+    }
+
     /// Whether its dynamic symbol table has a definition of this type and name.
     fn defines(&self, kind: u8, name: &[u8]) -> bool {
-        let at = |tag: u64| {
-            let value =
-                self.dynamic().iter().take_while(|entry| entry[0] != 0).find(|entry| entry[0] == tag)?[1];
-            // Some loaders replace the offset by the address, others do not write to the dynamic section.
-            Some(if value < self.base { self.base.wrapping_add(value) } else { value })
-        };
-        let (Some(symbols), Some(strings)) = (at(DT_SYMTAB), at(DT_STRTAB)) else { return false };
-        let count = at(DT_HASH).and_then(|hash| self.half(hash.wrapping_add(4)));
-        let count = count.or_else(|| self.gnu_hash_count(at(DT_GNU_HASH)?)).unwrap_or(0);
-        let table = self.table::<3>(symbols..symbols.saturating_add(u64::from(count) * 24));
-        table.iter().any(|[head, ..]| {
+        let Some(strings) = self.dynamic_address(DT_STRTAB) else { return false };
+        self.symbols().iter().any(|[head, ..]| {
             let (string, info, section) = (*head as u32, (head >> 32) as u8, (head >> 48) as u16);
             info & 15 == kind && section != 0 && self.has_string(strings.wrapping_add(string.into()), name)
         })
+    }
+
+    /// The names of the definitions in its dynamic symbol table that have a type and binding as wanted.
+    fn definitions(&self, wanted: impl Fn(u8, u8) -> bool) -> impl Iterator<Item = &[u8]> {
+        let strings = self.dynamic_address(DT_STRTAB).unwrap_or(0);
+        self.symbols().iter().filter_map(move |[head, ..]| {
+            let (string, info, section) = (*head as u32, (head >> 32) as u8, (head >> 48) as u16);
+            let is_wanted = section != 0 && wanted(info & 15, info >> 4);
+            if is_wanted { self.string(strings.wrapping_add(string.into())) } else { None }
+        })
+    }
+
+    fn symbols(&self) -> &[[u64; 3]] {
+        let at = |tag: u64| self.dynamic_address(tag);
+        let Some(symbols) = at(DT_SYMTAB) else { return &[] };
+        let count = at(DT_HASH).and_then(|hash| self.half(hash.wrapping_add(4)));
+        let count = count.or_else(|| self.gnu_hash_count(at(DT_GNU_HASH)?)).unwrap_or(0);
+        self.table::<3>(symbols..symbols.saturating_add(u64::from(count) * 24))
     }
 
     /// How many symbols a GNU hash table leads to: up to the end of the chain that starts last.
@@ -322,6 +366,18 @@ impl Object<'_> {
         // SAFETY: in a readable segment of this object, which stays loaded.
         let bytes = unsafe { std::slice::from_raw_parts(at(address).cast::<u8>(), string.len() + 1) };
         bytes.split_last() == Some((&0, string))
+    }
+
+    /// The string at an address.
+    fn string(&self, address: u64) -> Option<&[u8]> {
+        let end = self
+            .ranges(libc::PT_LOAD)
+            .find(|load| load.contains(&address))
+            .filter(|load| self.is_loaded(load, libc::PF_R))?
+            .end;
+        // SAFETY: in a readable segment of this object, which stays loaded.
+        let rest = unsafe { std::slice::from_raw_parts(at(address).cast::<u8>(), (end - address) as usize) };
+        rest.get(..memchr::memchr(0, rest)?)
     }
 
     fn dynamic(&self) -> &[[u64; 2]] {

@@ -7,6 +7,7 @@
 
 pub(crate) mod dl;
 pub(crate) mod fork;
+pub(crate) mod global_stub;
 pub(crate) mod icache;
 pub(crate) mod loaded;
 pub(crate) mod maps;
@@ -14,6 +15,7 @@ pub(crate) mod page;
 pub(crate) mod place;
 pub(crate) mod reserve;
 pub(crate) mod shared;
+mod stub;
 pub(crate) mod thread_stub;
 
 const _: () = assert!(size_of::<usize>() == size_of::<u64>(), "only 64-bit hosts are supported");

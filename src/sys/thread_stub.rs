@@ -11,14 +11,11 @@
 //! The words that the loader filled in lie in the object that was loaded for them, which is never unloaded.
 #![allow(unsafe_code)]
 
-use super::dl::{Library, OpenFlags};
+use super::dl::OpenFlags;
 use super::loaded;
+use super::stub::{HEADERS, StubFile, Writer, headers};
 use crate::base::{Error, Result};
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::Write;
-use std::os::fd::{AsRawFd, FromRawFd};
-use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 /// Where a thread-local variable of a loaded library is.
@@ -58,7 +55,7 @@ pub(crate) fn thread_variables(names: &[(&[u8], bool)]) -> Result<Vec<Option<Thr
     let unknown = |name: &&(&[u8], bool)| !known.contains_key(&key(name)) && loaded::is_thread_local(name.0);
     let asked: Vec<(&[u8], bool)> = names.iter().filter(unknown).copied().collect();
     if !asked.is_empty() {
-        for (name, variable) in asked.iter().zip(ask(&asked, known.len())?) {
+        for (name, variable) in asked.iter().zip(ask(&asked)?) {
             known.extend(variable.map(|variable| (key(name), variable)));
         }
     }
@@ -69,15 +66,13 @@ pub(crate) fn thread_variables(names: &[(&[u8], bool)]) -> Result<Vec<Option<Thr
 /// descriptor.
 const WORDS: usize = 4;
 
-fn ask(names: &[(&[u8], bool)], number: usize) -> Result<Vec<Option<ThreadVariable>>> {
+fn ask(names: &[(&[u8], bool)]) -> Result<Vec<Option<ThreadVariable>>> {
     let mut owners: Vec<_> = names.iter().filter_map(|(name, _)| loaded::thread_local_owner(name)).collect();
     owners.retain(|owner| !owner.is_empty());
     owners.sort_unstable();
     owners.dedup();
-    let file = write_file(&stub(names, &owners))
-        .map_err(|e| Error::memory("make a shared object in memory", Some(e)))?;
-    let library =
-        Library::open(&path_of(&file, number), OpenFlags::KEEP).map_err(|error| refused(names, &error))?;
+    let file = StubFile::new(&stub(names, &owners))?;
+    let library = file.open(OpenFlags::KEEP).map_err(|error| refused(names, &error))?;
     let Some(slots) = library.lookup(SLOTS) else { return Ok(vec![None; names.len()]) };
     let slots = std::ptr::with_exposed_provenance::<[u64; WORDS]>(slots.0 as usize);
     // SAFETY: the library has that many of them at this symbol, aligned, and stays.
@@ -106,36 +101,14 @@ fn refused(names: &[(&[u8], bool)], error: &Error) -> Error {
     )
 }
 
-fn write_file(bytes: &[u8]) -> std::io::Result<File> {
-    // SAFETY: the name is a C string.
-    let fd = unsafe { libc::memfd_create(c"jitlink-thread-locals".as_ptr(), libc::MFD_CLOEXEC) };
-    if fd < 0 {
-        return Err(std::io::Error::last_os_error());
-    }
-    // SAFETY: the descriptor was just made, and is nobody else's.
-    let mut file = unsafe { File::from_raw_fd(fd) };
-    file.write_all(bytes)?;
-    Ok(file)
-}
-
-/// A path to an open file. The loader takes a path that it has seen for the same file, and descriptors are used again: so
-/// each path is spelled in its own way.
-fn path_of(file: &File, number: usize) -> PathBuf {
-    let bits = usize::BITS - number.leading_zeros();
-    let detours: String = (0..bits).map(|bit| if number >> bit & 1 == 0 { "/" } else { "/." }).collect();
-    PathBuf::from(format!("/proc/self/fd{detours}/{}", file.as_raw_fd()))
-}
-
 /// The symbol at the words that are filled in.
 const SLOTS: &[u8] = b"slots";
 
-const HEADERS: usize = 64 + 3 * 56;
-
-/// `e_machine`, and the relocations `DTPMOD64`, `DTPOFF64`, `TPOFF64` and `TLSDESC`.
+/// The relocations `DTPMOD64`, `DTPOFF64`, `TPOFF64` and `TLSDESC`.
 #[cfg(target_arch = "x86_64")]
-const MACHINE: (u16, [u64; 4]) = (62, [16, 17, 18, 36]);
+const RELOCATIONS: [u64; 4] = [16, 17, 18, 36];
 #[cfg(target_arch = "aarch64")]
-const MACHINE: (u16, [u64; 4]) = (183, [1028, 1029, 1030, 1031]);
+const RELOCATIONS: [u64; 4] = [1028, 1029, 1030, 1031];
 
 /// A shared object whose relocations ask for these variables. It depends on their owners, which need not be visible to all
 /// of the process.
@@ -164,16 +137,16 @@ fn stub(names: &[(&[u8], bool)], owners: &[Vec<u8>]) -> Vec<u8> {
     out.pad(symbols);
     out.words(&[0, 0, 0]);
     // Global, an object, in a section.
-    out.symbol(slots_name, 1 << 4 | 1, 1, slots as u64);
+    out.symbol(slots_name, 1 << 4 | 1, 1, slots as u64, 0);
     for name in string_offsets {
         // Weak, a thread-local variable, undefined.
-        out.symbol(name, 2 << 4 | 6, 0, 0);
+        out.symbol(name, 2 << 4 | 6, 0, 0, 0);
     }
     // One bucket, whose chain is the one symbol that is defined.
     [1, count as u32, 1].iter().for_each(|word| out.half(*word));
     (0..count).for_each(|_| out.half(0));
     out.pad(relocations);
-    let (_, [module, offset, thread_offset, descriptor]) = MACHINE;
+    let [module, offset, thread_offset, descriptor] = RELOCATIONS;
     for (index, (_, in_all_threads)) in (0u64..).zip(names) {
         let (slot, symbol) = (slots as u64 + 8 * WORDS as u64 * index, (index + 2) << 32);
         let third = if *in_all_threads { thread_offset } else { descriptor };
@@ -200,51 +173,6 @@ fn stub(names: &[(&[u8], bool)], owners: &[Vec<u8>]) -> Vec<u8> {
     out.pad(strings_at);
     out.0.extend(strings);
     out.0
-}
-
-/// File header and program headers: one segment with everything, the dynamic section, and no executable stack.
-fn headers(dynamic: usize, dynamic_size: usize, end: usize) -> Vec<u8> {
-    let mut out = Writer(b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".to_vec());
-    // A shared object, of version 1.
-    out.half(3 | u32::from(MACHINE.0) << 16);
-    out.half(1);
-    out.words(&[0, 64, 0]);
-    out.half(0);
-    out.half(64 | 56 << 16);
-    out.half(3 | 64 << 16);
-    out.half(0);
-    let (dynamic, dynamic_size, end) = (dynamic as u64, dynamic_size as u64, end as u64);
-    // PT_LOAD, PT_DYNAMIC, PT_GNU_STACK, all readable and writable.
-    for (kind, start, size, alignment) in
-        [(1, 0, end, 1 << 16), (2, dynamic, dynamic_size, 8), (0x6474_e551, 0, 0, 16)]
-    {
-        out.half(kind);
-        out.half(6);
-        out.words(&[start, start, start, size, size, alignment]);
-    }
-    out.0
-}
-
-struct Writer(Vec<u8>);
-
-impl Writer {
-    fn half(&mut self, value: u32) {
-        self.0.extend(value.to_le_bytes());
-    }
-
-    fn words(&mut self, values: &[u64]) {
-        values.iter().for_each(|value| self.0.extend(value.to_le_bytes()));
-    }
-
-    fn symbol(&mut self, name: u32, info: u8, section: u16, value: u64) {
-        self.half(name);
-        self.half(u32::from(info) | u32::from(section) << 16);
-        self.words(&[value, 0]);
-    }
-
-    fn pad(&mut self, to: usize) {
-        self.0.resize(to, 0);
-    }
 }
 
 #[cfg(test)]

@@ -17,3 +17,4 @@ mod thread_locals;
 mod threads;
 mod trackers;
 mod units;
+mod visible;

@@ -197,3 +197,29 @@ fn darwins_variables_across_images() {
         "{error}"
     );
 }
+
+/// Images that use a variable of one that stays are linked, called and removed by each thread.
+#[test]
+fn sixty_four_threads_share_a_variable_with_images_that_come_and_go() {
+    for flags in [PIC, INITIAL_EXEC] {
+        let jit = in_turn(&[("defines", DEFINES, flags)]);
+        let own = jit.main().lookup("own").unwrap().address;
+        let uses = object_with("uses", USES, flags);
+        std::thread::scope(|scope| {
+            for number in 1..=64 {
+                let (jit, uses) = (&jit, &uses);
+                scope.spawn(move || {
+                    for round in 1..=10 {
+                        let dylib = jit.create_dylib(format!("{number} {round}")).unwrap();
+                        dylib.add_to_link_order(jit.main());
+                        dylib.add_object(uses.clone()).unwrap();
+                        let add = dylib.lookup("add").unwrap().address;
+                        assert_eq!(call_at(add, number), 40 + number * round, "{flags:?}");
+                        assert_eq!(call_at(own, 0), 40 + number * round, "{flags:?}");
+                        assert_eq!(jit.session().remove_dylib(&dylib).unwrap().freed, 1);
+                    }
+                });
+            }
+        });
+    }
+}

@@ -104,6 +104,7 @@ pub(crate) fn flags_of(object: &ElfObject<'_>, symbol: u32) -> SymbolFlags {
         elf::STT_TLS => SymbolFlags::THREAD_LOCAL,
         _ => SymbolFlags::empty(),
     };
+    flags.set(SymbolFlags::UNIQUE, entry.st_bind() == elf::STB_GNU_UNIQUE);
     flags.set(SymbolFlags::VARIANT_PCS, entry.st_other.0 & object.machine.variant_pcs != 0);
     flags
 }

@@ -10,11 +10,13 @@ mod cpu_features;
 mod crash;
 mod darwin;
 mod outline_atomics;
+mod promise;
 mod reentry;
 mod thread_locals;
 mod tlv;
 
 pub(super) use crash::interrupted_at;
+pub(super) use promise::{EARLY, promised_entry};
 pub(super) use reentry::{prepare_reentry, reentry};
 
 use super::builtins::Entry;

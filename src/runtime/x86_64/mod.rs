@@ -9,6 +9,7 @@
 mod cpu_model;
 mod crash;
 mod darwin;
+mod promise;
 mod reentry;
 mod thread_locals;
 mod tlv;
@@ -87,6 +88,7 @@ pub(super) use thread_locals::{
 
 /// What the compilers' support library has on this architecture alone.
 pub(super) use cpu_model::entries as builtins;
+pub(super) use promise::{EARLY, promised_entry};
 pub(super) use reentry::{prepare_reentry, reentry};
 
 /// Makes what the name of a builtin stands for ready for use.

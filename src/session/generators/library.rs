@@ -21,6 +21,11 @@ impl LibraryGenerator {
         Library::open(path.as_ref(), OpenFlags::KEEP).map(|library| Self { library: Some(library) })
     }
 
+    /// A library that was loaded, and stays.
+    pub(in crate::session) fn of(library: Library) -> Self {
+        Self { library: Some(library) }
+    }
+
     /// As [`open`](Self::open); if the library cannot be loaded, every weak name that it is asked for is null.
     #[must_use]
     pub fn open_weak(path: impl AsRef<Path>) -> Self {
