@@ -40,7 +40,8 @@ impl Images {
             content_size: STRIDE * count as u64,
             zero_fill_size: 0,
         };
-        let code = manager.allocate(&LayoutRequest { name: "functions", segments: &[segment] }).expect("memory");
+        let code =
+            manager.allocate(&LayoutRequest { name: "functions", segments: &[segment] }).expect("memory");
         let code = code.finalize(FinalizeRequest::default()).expect("it is finalized");
         let start = code.segments()[0].address.0;
         let sections = (0..count as u64).map(|index| section(start + STRIDE * index)).collect();

@@ -87,7 +87,10 @@ impl Unwinder {
             return sections.or_else(|| plain().map(Self::Records));
         }
         let all_own = own.is_some() && LIST_NAMES.iter().all(|name| library(name) == own);
-        if all_own && let Some(functions) = ListFns::find(&lookup) && functions.reads_records_late() {
+        if all_own
+            && let Some(functions) = ListFns::find(&lookup)
+            && functions.reads_records_late()
+        {
             return Some(Self::List(functions.tables));
         }
         plain().map(Self::Sections)
@@ -101,7 +104,9 @@ impl Unwinder {
                 Ok(None) => status::OK,
                 Err(Malformed) => status::BAD_EH_FRAME,
             },
-            Self::AnySections(functions) if fdes(section).all(|fde| fde.is_ok()) => call(functions.register, section),
+            Self::AnySections(functions) if fdes(section).all(|fde| fde.is_ok()) => {
+                call(functions.register, section)
+            }
             Self::Records(functions) => call_for_each(functions.register, section),
             Self::AnySections(_) => status::BAD_EH_FRAME,
             Self::List(functions) => register_in_table(section, functions),
@@ -177,8 +182,12 @@ fn pointer(address: ExecutorAddr) -> *const () {
     std::ptr::with_exposed_provenance(address.0 as usize)
 }
 
-const LIST_NAMES: [&[u8]; 4] =
-    [b"__register_frame_info_table", b"__deregister_frame_info", b"__register_frame_info", b"_Unwind_Find_FDE"];
+const LIST_NAMES: [&[u8]; 4] = [
+    b"__register_frame_info_table",
+    b"__deregister_frame_info",
+    b"__register_frame_info",
+    b"_Unwind_Find_FDE",
+];
 
 /// What it takes to find out whether an unwinder keeps a list.
 struct ListFns {

@@ -56,7 +56,8 @@ pub(super) fn extent(section: &[u8]) -> Result<Option<Extent>, Malformed> {
         if last_cie.0 != cie {
             last_cie = (cie, fde_encoding(section.get(cie..).ok_or(Malformed)?)?);
         }
-        match last_cie.1.and_then(|encoding: Encoding| encoding.function(record.bytes, base + offset as u64)) {
+        match last_cie.1.and_then(|encoding: Encoding| encoding.function(record.bytes, base + offset as u64))
+        {
             Some(function) if function.is_empty() => {}
             Some(function) => {
                 functions += 1;
@@ -170,7 +171,11 @@ fn fde_encoding(section: &[u8]) -> Result<Option<Encoding>, Malformed> {
     for _ in 0..2 {
         rest.skip_leb128()?;
     }
-    if version == 1 { rest.skip(1)? } else { rest.skip_leb128()? }
+    if version == 1 {
+        rest.skip(1)?
+    } else {
+        rest.skip_leb128()?
+    }
     rest.skip_leb128()?;
     for letter in letters {
         match letter {

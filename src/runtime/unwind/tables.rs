@@ -131,8 +131,7 @@ impl Tables {
         self.starts.insert(section.address, section.code.start);
         let mut old = self.overlapping(&section.code);
         if old.is_empty() {
-            let room = self.capacity().saturating_sub(section.functions);
-            old.extend(self.neighbour(section.code.clone(), &section.area, room));
+            old = self.joined_by(&section);
         }
         self.replace(&old, registry, |sections| {
             let place = sections.partition_point(|before| before.code.start <= section.code.start);
@@ -188,12 +187,36 @@ impl Tables {
         keys
     }
 
+    /// The leaves beside a section, which overlaps with none, that go into one with it: those that are not larger than all
+    /// before them together, so that a section that stays is put into a new table only as often as that doubles. Where
+    /// sections arrive such that this leaves too many tables, all that fit.
+    fn joined_by(&self, section: &Section) -> Keys {
+        let capacity = self.capacity();
+        let crowded = self.leaves.len() > 5 * self.functions.isqrt() + SMALLEST_CAPACITY;
+        let (mut keys, mut weight) = (Keys::new(), section.functions);
+        let mut place = section.code.start..section.code.start;
+        loop {
+            let fitting = capacity.saturating_sub(weight);
+            let room = if crowded { fitting } else { fitting.min(weight) };
+            let Some(key) = self.neighbour(place.clone(), &section.area, room) else { return keys };
+            weight += self.leaves.get(&key).map_or(0, |leaf| leaf.functions);
+            if key < place.start {
+                keys.insert(0, key);
+                place.start = key;
+            } else {
+                keys.push(key);
+                place.end = key + 1;
+            }
+        }
+    }
+
     /// A leaf of not more than `room` records beside `place`, in the same area.
     fn neighbour(&self, place: Range<u64>, area: &Range<u64>, room: usize) -> Option<u64> {
         let fits = |leaf: &Leaf| leaf.functions <= room && leaf.area == *area && !area.is_empty();
         let before = self.leaves.range(..place.start).next_back();
         let after = || self.leaves.range(place.end..).next();
-        let fitting = |found: Option<(&u64, &Leaf)>| found.filter(|(_, leaf)| fits(leaf)).map(|(key, _)| *key);
+        let fitting =
+            |found: Option<(&u64, &Leaf)>| found.filter(|(_, leaf)| fits(leaf)).map(|(key, _)| *key);
         fitting(before).or_else(|| fitting(after()))
     }
 
@@ -224,7 +247,8 @@ impl Tables {
 fn divide(sections: Vec<Section>, capacity: usize) -> SmallVec<[Vec<Section>; 2]> {
     let total: usize = sections.iter().map(|section| section.functions).sum();
     let area = sections.first().map_or(0..0, |section| section.area.clone());
-    let together = total <= capacity && !area.is_empty() && sections.iter().all(|section| section.area == area);
+    let together =
+        total <= capacity && !area.is_empty() && sections.iter().all(|section| section.area == area);
     match sections.len() {
         0 => SmallVec::new(),
         1 => smallvec![sections],

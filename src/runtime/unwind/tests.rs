@@ -238,7 +238,11 @@ fn each_of_many_images_is_unwound_until_it_is_withdrawn() {
     let mut present = vec![false; COUNT];
     for step in 0..4 * COUNT {
         let index = random.below(COUNT);
-        if present[index] { functions.withdraw(index) } else { functions.register(index) }
+        if present[index] {
+            functions.withdraw(index)
+        } else {
+            functions.register(index)
+        }
         present[index] ^= true;
         assert_eq!(functions.has_fde(index), present[index], "step {step}");
         let other = random.below(COUNT);
@@ -271,7 +275,11 @@ fn a_thread_throws_through_an_image_while_its_neighbours_come_and_go() {
         for _ in 0..4000 {
             let index = random.below(COUNT);
             if index != STAYS {
-                if present[index] { functions.withdraw(index) } else { functions.register(index) }
+                if present[index] {
+                    functions.withdraw(index)
+                } else {
+                    functions.register(index)
+                }
                 present[index] ^= true;
             }
         }

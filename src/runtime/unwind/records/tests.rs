@@ -87,7 +87,11 @@ fn what_is_valid_but_not_understood_has_no_known_code() {
 fn what_the_unwinder_would_give_up_on_is_malformed() {
     let fields = [0x11; 17];
     for encoding in [0xff, 0x07, 0x0d, 0x60, 0x70] {
-        assert_eq!(extent(&described(&cie_with(b"zR", &[encoding]), &fields)), Err(Malformed), "{encoding:#x}");
+        assert_eq!(
+            extent(&described(&cie_with(b"zR", &[encoding]), &fields)),
+            Err(Malformed),
+            "{encoding:#x}"
+        );
     }
     let other_address_size = record(b"\0\0\0\0\x04zR\0\x04\0\x01\x78\x10\x01\0");
     assert_eq!(extent(&described(&other_address_size, &fields)), Err(Malformed));
