@@ -6,8 +6,8 @@
 //!
 //! libgcc up to version 12 keeps what is registered in one list, which it walks for each throw, and sorts a section's
 //! records at the first throw after registration. So that thousands of images do not make a list as long as that, it gets
-//! them in tables ([`tables`]). libgcc 13 and later have a search tree, and get them one by one. So does LLVM's unwinder,
-//! which walks a list in any case.
+//! them in tables ([`tables`]). libgcc 13 and later have a search tree, and get them one by one. LLVM's unwinder walks a list
+//! of functions in any case.
 //!
 //! A child that is forked while another thread links or throws may find the locks here, or those of the unwinder, taken
 //! for ever.

@@ -44,9 +44,8 @@ pub(super) struct TableFns {
 pub(super) enum Unwinder {
     /// Section by section, which it keeps in a tree by where their code is: libgcc from version 13 on.
     Sections(FrameFns),
-    /// Section by section, whatever is in them: LLVM's.
-    AnySections(FrameFns),
-    /// FDE by FDE: LLVM's before version 12.
+    /// FDE by FDE, which it keeps in a list: LLVM's. (Its function for sections does not stop at the terminator in all
+    /// versions.)
     Records(FrameFns),
     /// Section by section, which it keeps in a list: libgcc before version 13.
     List(TableFns),
@@ -82,9 +81,7 @@ impl Unwinder {
         let llvm = library(b"__unw_add_dynamic_fde");
         let own = library(b"__register_frame");
         if llvm.is_some() && llvm == own {
-            let add: &[u8] = b"__unw_add_dynamic_eh_frame_section";
-            let sections = frame(add, b"__unw_remove_dynamic_eh_frame_section").map(Self::AnySections);
-            return sections.or_else(|| plain().map(Self::Records));
+            return plain().map(Self::Records);
         }
         let all_own = own.is_some() && LIST_NAMES.iter().all(|name| library(name) == own);
         if all_own
@@ -104,11 +101,7 @@ impl Unwinder {
                 Ok(None) => status::OK,
                 Err(Malformed) => status::BAD_EH_FRAME,
             },
-            Self::AnySections(functions) if fdes(section).all(|fde| fde.is_ok()) => {
-                call(functions.register, section)
-            }
             Self::Records(functions) => call_for_each(functions.register, section),
-            Self::AnySections(_) => status::BAD_EH_FRAME,
             Self::List(functions) => register_in_table(section, functions),
         }
     }
@@ -121,7 +114,6 @@ impl Unwinder {
                 Ok(None) => status::OK,
                 Err(Malformed) => status::BAD_EH_FRAME,
             },
-            Self::AnySections(functions) => call(functions.withdraw, section),
             Self::Records(functions) => call_for_each(functions.withdraw, section),
             Self::List(functions) => {
                 let mut tables = TABLES.lock().unwrap_or_else(PoisonError::into_inner);

@@ -157,11 +157,11 @@ impl Tables {
         let (area, rest) = (leaf.area.clone(), leaf.functions);
         let mut old = Keys::from_elem(key, 1);
         // What has become small joins a neighbour, but does not fill it up: the next one in would divide it again.
-        if leaf.sections.len() > 1
-            && rest < self.capacity() / 4
-            && let Some(other) = self.neighbour(key..key + 1, &area, self.capacity() / 2)
-        {
-            old.insert(usize::from(other > key), other);
+        if leaf.sections.len() > 1 && rest < self.capacity() / 4 {
+            let room = self.capacity() / 2;
+            let other = self.before(key, &area, room).or_else(|| self.after(key + 1, &area, room));
+            old.extend(other.map(|(key, _)| key));
+            old.sort_unstable();
         }
         let mut functions = 0;
         self.replace(&old, registry, |sections| {
@@ -187,37 +187,39 @@ impl Tables {
         keys
     }
 
-    /// The leaves beside a section, which overlaps with none, that go into one with it: those that are not larger than all
-    /// before them together, so that a section that stays is put into a new table only as often as that doubles. Where
-    /// sections arrive such that this leaves too many tables, all that fit.
+    /// The leaves beside a section, which overlaps with none, that go into one with it: those before it that are not larger
+    /// than all behind them together, so that a section is put into a new table only as often as its table doubles. Where
+    /// sections arrive such that this leaves too many tables, all that fit, on both sides.
     fn joined_by(&self, section: &Section) -> Keys {
         let capacity = self.capacity();
         let crowded = self.leaves.len() > 5 * self.functions.isqrt() + SMALLEST_CAPACITY;
         let (mut keys, mut weight) = (Keys::new(), section.functions);
-        let mut place = section.code.start..section.code.start;
         loop {
             let fitting = capacity.saturating_sub(weight);
             let room = if crowded { fitting } else { fitting.min(weight) };
-            let Some(key) = self.neighbour(place.clone(), &section.area, room) else { return keys };
-            weight += self.leaves.get(&key).map_or(0, |leaf| leaf.functions);
-            if key < place.start {
+            let first = keys.first().map_or(section.code.start, |key: &u64| (*key).min(section.code.start));
+            if let Some((key, functions)) = self.before(first, &section.area, room) {
                 keys.insert(0, key);
-                place.start = key;
-            } else {
-                keys.push(key);
-                place.end = key + 1;
+                weight += functions;
+                continue;
             }
+            let behind = keys.last().map_or(section.code.start, |key| (key + 1).max(section.code.start));
+            let Some((key, functions)) = self.after(behind, &section.area, room).filter(|_| crowded) else {
+                return keys;
+            };
+            keys.push(key);
+            weight += functions;
         }
     }
 
-    /// A leaf of not more than `room` records beside `place`, in the same area.
-    fn neighbour(&self, place: Range<u64>, area: &Range<u64>, room: usize) -> Option<u64> {
-        let fits = |leaf: &Leaf| leaf.functions <= room && leaf.area == *area && !area.is_empty();
-        let before = self.leaves.range(..place.start).next_back();
-        let after = || self.leaves.range(place.end..).next();
-        let fitting =
-            |found: Option<(&u64, &Leaf)>| found.filter(|(_, leaf)| fits(leaf)).map(|(key, _)| *key);
-        fitting(before).or_else(|| fitting(after()))
+    /// The leaf before `place`, and its size, if it is in the same area and has not more than `room` records.
+    fn before(&self, place: u64, area: &Range<u64>, room: usize) -> Option<(u64, usize)> {
+        self.leaves.range(..place).next_back().and_then(|leaf| fitting(leaf, area, room))
+    }
+
+    /// The same for the leaf at `place` or after.
+    fn after(&self, place: u64, area: &Range<u64>, room: usize) -> Option<(u64, usize)> {
+        self.leaves.range(place..).next().and_then(|leaf| fitting(leaf, area, room))
     }
 
     /// Changes the sections of the leaves `old`, registers tables of what there is then, and withdraws theirs.
@@ -240,6 +242,11 @@ impl Tables {
         }
         tables.iter().for_each(|table| registry.withdraw(table));
     }
+}
+
+fn fitting((key, leaf): (&u64, &Leaf), area: &Range<u64>, room: usize) -> Option<(u64, usize)> {
+    let fits = leaf.functions <= room && leaf.area == *area && !area.is_empty();
+    fits.then_some((*key, leaf.functions))
 }
 
 /// Divides sections, which are sorted, into as few equal parts as the capacity asks for. Those that overlap stay

@@ -153,22 +153,16 @@ fn this_process_has_the_unwinder_of_libgcc() {
 fn the_unwinder_of_llvm_is_told_from_that_of_libgcc() {
     // Functions of two libraries stand in for those of the unwinders.
     let [libgcc, libc] = [b"_Unwind_Resume".as_slice(), b"malloc"].map(|name| dl::lookup(name).unwrap());
-    let by_record = |name: &[u8]| {
-        let section_functions = name.ends_with(b"eh_frame_section");
-        (!section_functions).then_some(libc)
-    };
     let both = |name: &[u8]| match name {
         b"__register_frame" | b"__deregister_frame" => Some(libgcc),
         _ => name.starts_with(b"__unw").then_some(libc),
     };
     let shown = |unwinder: Option<Unwinder>| match unwinder.unwrap() {
         Unwinder::Sections(functions) => ("sections", functions.register as usize as u64),
-        Unwinder::AnySections(functions) => ("any sections", functions.register as usize as u64),
         Unwinder::Records(functions) => ("records", functions.register as usize as u64),
         Unwinder::List(_) => ("list", 0),
     };
-    assert_eq!(shown(Unwinder::find_by(|_| Some(libc))), ("any sections", libc.0));
-    assert_eq!(shown(Unwinder::find_by(by_record)), ("records", libc.0));
+    assert_eq!(shown(Unwinder::find_by(|_| Some(libc))), ("records", libc.0));
     assert_eq!(shown(Unwinder::find_by(both)), ("sections", libgcc.0));
     assert!(Unwinder::find_by(|_| None).is_none());
 }
