@@ -381,7 +381,8 @@ fn cie_of_an_unknown_version() {
 #[test]
 fn cie_with_encodings_that_do_not_exist() {
     refused_frames(frames_with(3, "1, 0x07"), &[".eh_frame+0x0"]);
-    refused_frames(frames_with(3, "1, 0xff"), &[".eh_frame"]);
+    refused_frames(frames_with(3, "1, 0xff"), &[".eh_frame+0x0", "encoding"]);
+    refused_frames(frames_with(3, "1, 0x4b"), &[".eh_frame+0x0", "encoding"]);
     let mut parts = frames_with(2, "zPR");
     parts[3] = "6, 0x9f, 0, 0, 0, 0, 0x1b";
     refused_frames(parts, &[".eh_frame+0x0"]);
@@ -400,12 +401,12 @@ fn personality_and_lsda_out_of_range() {
     let mut parts = frames_with(2, "zPR");
     parts[3] = "6, 0x1b\n.long far - .\n.byte 0x1b";
     parts[7] = ".globl far\n.set far, 0x7000000000000000";
-    refused_frames(parts, &[".eh_frame+0x12", "far"]);
+    refused_frames(parts, &[".eh_frame+0x12", "outside"]);
     let mut parts = frames_with(2, "zLR");
     parts[3] = "2, 0x1b, 0x1b";
     parts[6] = ".long main - .\n.long 1\n.byte 4\n.long far - .";
     parts[7] = ".globl far\n.set far, 0x7000000000000000";
-    refused_frames(parts, &[".eh_frame+0x29", "far"]);
+    refused_frames(parts, &[".eh_frame+0x", "outside"]);
 }
 
 #[test]

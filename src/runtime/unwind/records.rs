@@ -126,8 +126,8 @@ impl Encoding {
         let relative = match byte & 0xf0 {
             0x00 => false,
             0x10 => true,
-            indirect_or_based if indirect_or_based & 0x70 <= 0x50 => return Ok(None),
-            _ => return Err(Malformed),
+            0x40 | 0x60 | 0x70 | 0xc0 | 0xe0 | 0xf0 => return Err(Malformed),
+            _ => return Ok(None),
         };
         Ok(Some(Self { width, signed, relative }))
     }

@@ -86,7 +86,7 @@ fn what_is_valid_but_not_understood_has_no_known_code() {
 #[test]
 fn what_the_unwinder_would_give_up_on_is_malformed() {
     let fields = [0x11; 17];
-    for encoding in [0xff, 0x07, 0x0d, 0x60, 0x70] {
+    for encoding in [0xff, 0x07, 0x0d, 0x40, 0x4b, 0x60, 0x70] {
         assert_eq!(
             extent(&described(&cie_with(b"zR", &[encoding]), &fields)),
             Err(Malformed),
