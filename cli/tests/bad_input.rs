@@ -311,3 +311,105 @@ fn no_input() {
     assert_ne!(outcome.status, 0);
     assert!(!outcome.stderr_text().contains("panicked"), "{outcome}");
 }
+
+/// Call frame records of `main`, some part of which is wrong, and what is said about it.
+///
+/// The parts are the CIE's length, its version, augmentation and augmentation data, then the FDE's length, its CIE pointer,
+/// its fields, and what follows.
+#[track_caller]
+fn refused_frames(parts: [&str; 8], texts: &[&str]) {
+    let dir = workshop();
+    let [cie_length, version, augmentation, data, fde_length, pointer, fields, rest] = parts;
+    let text = format!(
+        ".globl main\n.type main, %function\nmain: ret\n.size main, . - main\n\
+         .section .eh_frame,\"a\",%progbits\n\
+         .Lcie: .long {cie_length}\n.Lid: .long 0\n.byte {version}\n.asciz \"{augmentation}\"\n.byte 1, 0x78, 16\n\
+         .byte {data}\n.balign 8\n.Lcie_end:\n\
+         .long {fde_length}\n.Lfde: .long {pointer}\n{fields}\n.balign 8\n.Lfde_end:\n{rest}\n"
+    );
+    std::fs::write(dir.path().join("frames.s"), text).unwrap();
+    clang(dir.path(), &["-c", "frames.s", "-o", "frames.o"]);
+    refused(dir.path(), "frames.o", texts);
+    // Nor is anything of it run.
+    assert_eq!(jitlink(dir.path(), &["frames.o"]).status, 1);
+}
+
+const FRAMES: [&str; 8] = [
+    ".Lcie_end - .Lid",
+    "1",
+    "zR",
+    "1, 0x1b",
+    ".Lfde_end - .Lfde",
+    ".Lfde - .Lcie",
+    ".long main - .\n.long 1\n.byte 0",
+    "",
+];
+
+/// [`FRAMES`] with part `index` replaced.
+fn frames_with(index: usize, part: &'static str) -> [&'static str; 8] {
+    let mut parts = FRAMES;
+    parts[index] = part;
+    parts
+}
+
+#[test]
+fn call_frame_record_longer_than_its_section() {
+    refused_frames(frames_with(0, "0x1000"), &[".eh_frame+0x0", "cut short"]);
+    refused_frames(frames_with(4, "0x1000"), &[".eh_frame+0x18", "cut short"]);
+    refused_frames(frames_with(4, "0xffffffff"), &[".eh_frame+0x18"]);
+    refused_frames(frames_with(7, ".byte 1, 2"), &[".eh_frame+0x30", "cut short"]);
+}
+
+#[test]
+fn call_frame_record_shorter_than_its_fields() {
+    refused_frames(frames_with(0, "6"), &[".eh_frame"]);
+    refused_frames(frames_with(4, "8"), &[".eh_frame+0x18"]);
+}
+
+#[test]
+fn fde_without_its_cie() {
+    refused_frames(frames_with(5, "0x1000"), &[".eh_frame+0x18", "CIE"]);
+    refused_frames(frames_with(5, "4"), &[".eh_frame+0x18", "CIE"]);
+    refused_frames(frames_with(5, ".Lfde - .Lcie - 4"), &[".eh_frame+0x18", "CIE"]);
+}
+
+#[test]
+fn cie_of_an_unknown_version() {
+    refused_frames(frames_with(1, "9"), &[".eh_frame+0x0"]);
+}
+
+#[test]
+fn cie_with_encodings_that_do_not_exist() {
+    refused_frames(frames_with(3, "1, 0x07"), &[".eh_frame+0x0"]);
+    refused_frames(frames_with(3, "1, 0xff"), &[".eh_frame+0x0", "encoding"]);
+    refused_frames(frames_with(3, "1, 0x4b"), &[".eh_frame+0x0", "encoding"]);
+    let mut parts = frames_with(2, "zPR");
+    parts[3] = "6, 0x9f, 0, 0, 0, 0, 0x1b";
+    refused_frames(parts, &[".eh_frame+0x0"]);
+}
+
+#[test]
+fn cie_whose_augmentation_data_is_cut_short() {
+    refused_frames(frames_with(3, "0x70, 0x1b"), &[".eh_frame+0x0"]);
+    let mut parts = frames_with(2, "zPLR");
+    parts[3] = "2, 0x9b, 0";
+    refused_frames(parts, &[".eh_frame+0x0"]);
+}
+
+#[test]
+fn personality_and_lsda_out_of_range() {
+    let mut parts = frames_with(2, "zPR");
+    parts[3] = "6, 0x1b\n.long far - .\n.byte 0x1b";
+    parts[7] = ".globl far\n.set far, 0x7000000000000000";
+    refused_frames(parts, &[".eh_frame+0x12", "outside"]);
+    let mut parts = frames_with(2, "zLR");
+    parts[3] = "2, 0x1b, 0x1b";
+    parts[6] = ".long main - .\n.long 1\n.byte 4\n.long far - .";
+    parts[7] = ".globl far\n.set far, 0x7000000000000000";
+    refused_frames(parts, &[".eh_frame+0x", "outside"]);
+}
+
+#[test]
+fn relocation_on_a_call_frame_records_length() {
+    refused_frames(frames_with(7, ".reloc .Lcie, BFD_RELOC_32, main"), &[".eh_frame"]);
+}

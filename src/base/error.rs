@@ -320,7 +320,13 @@ fn write_undefined(f: &mut fmt::Formatter<'_>, undefined: &Undefined) -> fmt::Re
     if !undefined.near_misses.is_empty() {
         write!(f, "; did you mean {}?", undefined.near_misses.join(", "))?;
     }
-    Ok(())
+    write_help(f, remedy(&undefined.name))
+}
+
+/// What helps where a compiler's flag asks for a function that only a native link brings along.
+fn remedy(name: &str) -> Option<&'static str> {
+    let split_stacks = ["__morestack", "__morestack_non_split"].contains(&name);
+    split_stacks.then_some("stacks in pieces are not supported: compile with -fno-split-stack")
 }
 
 fn write_not_found(f: &mut fmt::Formatter<'_>, symbol: &Undefined, searched: &[String]) -> fmt::Result {
@@ -331,7 +337,7 @@ fn write_not_found(f: &mut fmt::Formatter<'_>, symbol: &Undefined, searched: &[S
     if !symbol.near_misses.is_empty() {
         write!(f, "; did you mean {}?", symbol.near_misses.join(", "))?;
     }
-    Ok(())
+    write_help(f, remedy(&symbol.name))
 }
 
 /// How many symbols a message lists.

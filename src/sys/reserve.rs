@@ -9,12 +9,24 @@
 use crate::base::{Error, Result};
 use libc::{MAP_ANONYMOUS, MAP_FAILED, MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_NORESERVE, MAP_PRIVATE};
 use libc::{PROT_NONE, c_int, c_void};
+use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
+use std::sync::{PoisonError, RwLock};
 
 pub(crate) use region::Protection;
 
 const QUIET: c_int = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+
+/// Ends of all reservations, by start.
+static RESERVED: RwLock<BTreeMap<u64, u64>> = RwLock::new(BTreeMap::new());
+
+/// The reservation that holds all of `range`: nobody else maps anything in it.
+pub(crate) fn reservation_of(range: &Range<u64>) -> Option<Range<u64>> {
+    let reserved = RESERVED.read().unwrap_or_else(PoisonError::into_inner);
+    let (&start, &end) = reserved.range(..=range.start).next_back()?;
+    (range.end <= end).then_some(start..end)
+}
 
 /// A range of addresses that this process has set aside; dropping it unmaps everything in it.
 #[derive(Debug)]
@@ -43,6 +55,7 @@ impl Reservation {
             return Err(io::Error::last_os_error());
         }
         let start = start as u64;
+        RESERVED.write().unwrap_or_else(PoisonError::into_inner).insert(start, start + size);
         Ok(Self { range: start..start + size })
     }
 
@@ -145,6 +158,7 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
+        RESERVED.write().unwrap_or_else(PoisonError::into_inner).remove(&self.range.start);
         // SAFETY: the mapping is this value's own; whoever handed out addresses in it keeps it alive while they are used.
         unsafe {
             libc::munmap(self.range.start as *mut c_void, (self.range.end - self.range.start) as usize)
@@ -181,6 +195,15 @@ mod tests {
         #[allow(clippy::reversed_empty_ranges, reason = "just such a range is to be refused")]
         let reversed = end..start;
         assert!(reservation.discard(&reversed).is_err());
+    }
+
+    #[test]
+    fn ranges_belong_to_the_reservation_that_holds_them() {
+        let reservation = Reservation::anywhere(2 * page::size()).unwrap();
+        let Range { start, end } = reservation.range();
+        assert_eq!(reservation_of(&(start + 1..end)), Some(start..end));
+        assert_eq!(reservation_of(&(start..end + 1)), None);
+        assert_eq!(reservation_of(&(start - 1..end)), None);
     }
 
     #[test]

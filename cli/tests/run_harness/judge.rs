@@ -12,18 +12,22 @@ pub(crate) fn check(case: &Case, stem: &str, variant: &Variant) -> Result<(), St
         return Ok(());
     }
     let built = Built::new(case, stem, variant)?;
-    let mut command = in_memory(case, &built, variant);
+    let native = case.native.then(|| native(case, &built)).transpose()?;
+    if let Some(native) = &native {
+        judge(case, native).map_err(|what| format!("the native build: {what}\n{native}"))?;
+    }
+    (0..case.repeat).try_for_each(|_| check_run(case, &built, variant, native.as_ref()))
+}
+
+fn check_run(case: &Case, built: &Built, variant: &Variant, native: Option<&Outcome>) -> Result<(), String> {
+    let mut command = in_memory(case, built, variant);
     let shown = show(&command);
     let ours = run(&mut command, case.stdin.as_bytes())?;
     judge(case, &ours).map_err(|what| format!("{shown}\n{what}\n{ours}"))?;
-    if case.native {
-        let native = native(case, &built)?;
-        judge(case, &native).map_err(|what| format!("the native build: {what}\n{native}"))?;
-        if (ours.status, &ours.stdout) != (native.status, &native.stdout) {
-            return Err(format!("{shown}\n{ours}\nbut the native build:\n{native}"));
-        }
+    match native.filter(|native| (ours.status, &ours.stdout) != (native.status, &native.stdout)) {
+        Some(native) => Err(format!("{shown}\n{ours}\nbut the native build:\n{native}")),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn in_memory(case: &Case, built: &Built, variant: &Variant) -> Command {

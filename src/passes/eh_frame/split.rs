@@ -163,7 +163,7 @@ impl<'graph> Splitter<'graph, '_> {
     fn add_cie(&mut self, offset: u32) -> Result<(), Fault> {
         let bases = BaseAddresses::default().set_eh_frame(0).set_text(0).set_got(0);
         let pointers = match self.section.cie_from_offset(&bases, (offset as usize).into()) {
-            Ok(cie) => Some(pointer_facts(cie.fde_address_encoding())),
+            Ok(cie) => Some(pointer_facts(cie.fde_address_encoding())?),
             Err(gimli::Error::UnknownAugmentation) => None,
             Err(error) => return Err(error.into()),
         };
@@ -227,6 +227,7 @@ impl<'graph> Splitter<'graph, '_> {
 /// What is wrong with a record; the place is added further out, so that the way without faults carries none.
 enum Fault {
     Dwarf(gimli::Error),
+    NoAddresses,
     NoCie,
     ShortFde,
     StrayEdge,
@@ -246,6 +247,7 @@ impl Fault {
         match self {
             Self::Dwarf(gimli::Error::UnexpectedEof(_)) => "call frame record is cut short".into(),
             Self::Dwarf(error) => format!("call frame record cannot be read: {error}"),
+            Self::NoAddresses => "CIE's pointer encoding gives functions no addresses".into(),
             Self::NoCie => "FDE's CIE pointer leads to no CIE before it".into(),
             Self::ShortFde => "FDE is too short for its function's address and length".into(),
             Self::StrayEdge => "relocation of call frame information lies in the body of no record".into(),
@@ -255,15 +257,19 @@ impl Fault {
     }
 }
 
-fn pointer_facts(encoding: Option<gimli::DwEhPe>) -> PointerFacts {
+/// Refuses encodings with which an unwinder would abort the process.
+fn pointer_facts(encoding: Option<gimli::DwEhPe>) -> Result<PointerFacts, Fault> {
     let encoding = encoding.unwrap_or(gimli::DW_EH_PE_absptr);
+    if encoding.is_absent() || encoding.application() == gimli::DW_EH_PE_funcrel {
+        return Err(Fault::NoAddresses);
+    }
     let width = match encoding.format() {
         gimli::DW_EH_PE_absptr | gimli::DW_EH_PE_udata8 | gimli::DW_EH_PE_sdata8 => 8,
         gimli::DW_EH_PE_udata4 | gimli::DW_EH_PE_sdata4 => 4,
         gimli::DW_EH_PE_udata2 | gimli::DW_EH_PE_sdata2 => 2,
         _ => 1,
     };
-    PointerFacts { width, absolute: encoding.application() == gimli::DW_EH_PE_absptr }
+    Ok(PointerFacts { width, absolute: encoding.application() == gimli::DW_EH_PE_absptr })
 }
 
 #[cold]

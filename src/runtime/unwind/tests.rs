@@ -1,7 +1,12 @@
 use super::super::action::tests::run;
 use super::*;
-use crate::base::Action;
+use crate::base::{Action, ExecutorAddr};
+use crate::sys::dl;
+use crate::sys::reserve::{Protection, Reservation};
+use jitlink_test_support::mutate::Random;
+use std::ffi::c_void;
 use std::panic::catch_unwind;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A function that saves what it must, calls its argument and returns, and how to unwind it.
 #[cfg(target_arch = "x86_64")]
@@ -28,7 +33,7 @@ mod code {
     pub(super) const BODY: [u8; 7] = [0x41, 0x0e, 16, 0x9d, 2, 0x9e, 1];
 }
 
-fn record(content: &[u8]) -> Vec<u8> {
+pub(super) fn record(content: &[u8]) -> Vec<u8> {
     let padding = content.len().next_multiple_of(8) - content.len() + 4;
     let length = (content.len() + padding) as u32;
     let mut record = length.to_ne_bytes().to_vec();
@@ -37,19 +42,19 @@ fn record(content: &[u8]) -> Vec<u8> {
     record
 }
 
-fn cie() -> Vec<u8> {
+pub(super) fn cie() -> Vec<u8> {
     let head: &[u8] = b"\0\0\0\0\x01zR\0";
     // Augmentation data: one byte, addresses are absolute.
     record(&[head, &code::FACTORS, &[1, 0], &code::ENTRY].concat())
 }
 
 /// An FDE at offset `at` of a section whose CIE is at its start.
-fn fde(at: usize, function: usize, size: usize) -> Vec<u8> {
+pub(super) fn fde(at: usize, function: usize, size: usize) -> Vec<u8> {
     let to_cie = (at as u32 + 4).to_ne_bytes();
     record(&[&to_cie[..], &function.to_ne_bytes(), &size.to_ne_bytes(), &[0], &code::BODY].concat())
 }
 
-fn section(function: usize, size: usize) -> Vec<u8> {
+pub(super) fn section(function: usize, size: usize) -> Vec<u8> {
     let mut section = cie();
     let fde = fde(section.len(), function, size);
     section.extend(fde);
@@ -141,51 +146,142 @@ fn damaged_arguments_are_refused() {
 
 #[test]
 fn this_process_has_the_unwinder_of_libgcc() {
-    assert_eq!(Unwinder::of_this_process().unwrap().unit, Unit::Section);
+    assert!(matches!(Unwinder::of_this_process(), Some(Unwinder::List(_) | Unwinder::Sections(_))));
 }
 
 #[test]
 fn the_unwinder_of_llvm_is_told_from_that_of_libgcc() {
     // Functions of two libraries stand in for those of the unwinders.
     let [libgcc, libc] = [b"_Unwind_Resume".as_slice(), b"malloc"].map(|name| dl::lookup(name).unwrap());
-    let by_record = |name: &[u8]| {
-        let section_functions = name.ends_with(b"eh_frame_section");
-        (!section_functions).then_some(libc)
+    let both = |name: &[u8]| match name {
+        b"__register_frame" | b"__deregister_frame" => Some(libgcc),
+        _ => name.starts_with(b"__unw").then_some(libc),
     };
-    let both = |name: &[u8]| Some(if name.starts_with(b"__unw") { libc } else { libgcc });
-    let found = |unwinder: Option<Unwinder>| {
-        let Unwinder { register, unit, .. } = unwinder.unwrap();
-        (ExecutorAddr(register as usize as u64), unit)
+    let shown = |unwinder: Option<Unwinder>| match unwinder.unwrap() {
+        Unwinder::Sections(functions) => ("sections", functions.register as usize as u64),
+        Unwinder::Records(functions) => ("records", functions.register as usize as u64),
+        Unwinder::List(_) => ("list", 0),
     };
-    assert_eq!(found(Unwinder::find_by(|_| Some(libc))), (libc, Unit::Section));
-    assert_eq!(found(Unwinder::find_by(by_record)), (libc, Unit::Record));
-    assert_eq!(found(Unwinder::find_by(both)), (libgcc, Unit::Section));
+    assert_eq!(shown(Unwinder::find_by(|_| Some(libc))), ("records", libc.0));
+    assert_eq!(shown(Unwinder::find_by(both)), ("sections", libgcc.0));
     assert!(Unwinder::find_by(|_| None).is_none());
 }
 
-fn lengths(section: &[u8]) -> Vec<Result<usize, CutShort>> {
-    fdes(section).map(|fde| fde.map(<[u8]>::len)).collect()
+/// Memory that the unwinder's tables take for one area, with copies of [`code::CODE`], and a section for each.
+struct Functions {
+    reservation: Reservation,
+    sections: Vec<Vec<u8>>,
 }
 
-#[test]
-fn fdes_are_found_between_cies() {
-    let (first, second) = (fde(cie().len(), 0x1000, 8), fde(cie().len() * 2, 0x2000, 8));
-    let extended = [&u32::MAX.to_ne_bytes()[..], &8_u64.to_ne_bytes(), &[1; 8]].concat();
-    let section = [&cie(), &first, &cie(), &second, &extended, &[0; TERMINATOR][..], &first].concat();
-    assert_eq!(lengths(&section), [Ok(first.len()), Ok(second.len()), Ok(20)]);
-}
+impl Functions {
+    const STRIDE: usize = 64;
 
-#[test]
-fn records_that_run_past_the_section_are_faults() {
-    let whole = section(0x1000, 0x10);
-    for size in 0..whole.len() {
-        let cut = lengths(&whole[..size]);
-        assert_eq!(cut.last(), Some(&Err(CutShort)), "{size} bytes");
+    fn new(count: usize) -> Self {
+        let size = (count * Self::STRIDE).next_multiple_of(1 << 16);
+        let reservation = Reservation::anywhere(size as u64).unwrap();
+        let all = reservation.range();
+        reservation.protect(&all, Protection::READ_WRITE).unwrap();
+        for index in 0..count {
+            // SAFETY: the bytes were just made writable, and nothing else knows them.
+            unsafe {
+                let place = (all.start as usize + index * Self::STRIDE) as *mut u8;
+                place.copy_from_nonoverlapping(code::CODE.as_ptr(), code::CODE.len());
+            }
+        }
+        reservation.protect(&all, Protection::READ_EXECUTE).unwrap();
+        crate::sys::icache::flush(all.clone());
+        let start = |index| all.start as usize + index * Self::STRIDE;
+        let sections = (0..count).map(|index| section(start(index), code::CODE.len())).collect();
+        Self { reservation, sections }
     }
-    let huge = [&u32::MAX.to_ne_bytes()[..], &u64::MAX.to_ne_bytes(), &[1; 8]].concat();
-    assert_eq!(lengths(&huge), [Err(CutShort)]);
-    let no_id = [&3_u32.to_ne_bytes()[..], &[1; 3]].concat();
-    assert_eq!(lengths(&no_id), [Err(CutShort)]);
+
+    fn register(&self, index: usize) {
+        let pair = eh_frame_actions(range(&self.sections[index]));
+        assert_eq!(run(pair.finalize.as_ref().unwrap()), status::OK);
+    }
+
+    fn withdraw(&self, index: usize) {
+        let pair = eh_frame_actions(range(&self.sections[index]));
+        assert_eq!(run(pair.deallocate.as_ref().unwrap()), status::OK);
+    }
+
+    fn address(&self, index: usize) -> usize {
+        self.reservation.range().start as usize + index * Self::STRIDE
+    }
+
+    fn has_fde(&self, index: usize) -> bool {
+        has_fde(self.address(index) + 1)
+    }
+
+    fn throws_through(&self, index: usize) -> bool {
+        extern "C-unwind" fn throws() {
+            std::panic::resume_unwind(Box::new(42));
+        }
+        // SAFETY: the address is that of a function of this type.
+        let function: extern "C-unwind" fn(extern "C-unwind" fn()) =
+            unsafe { std::mem::transmute(self.address(index)) };
+        catch_unwind(|| function(throws)).unwrap_err().downcast_ref() == Some(&42)
+    }
+}
+
+#[test]
+fn each_of_many_images_is_unwound_until_it_is_withdrawn() {
+    const COUNT: usize = 1200;
+    let functions = Functions::new(COUNT);
+    let mut random = Random::new(7);
+    let mut present = vec![false; COUNT];
+    for step in 0..4 * COUNT {
+        let index = random.below(COUNT);
+        if present[index] {
+            functions.withdraw(index)
+        } else {
+            functions.register(index)
+        }
+        present[index] ^= true;
+        assert_eq!(functions.has_fde(index), present[index], "step {step}");
+        let other = random.below(COUNT);
+        assert_eq!(functions.has_fde(other), present[other], "step {step}");
+        if step % 16 == 0 && present[other] {
+            assert!(functions.throws_through(other), "step {step}");
+        }
+    }
+    (0..COUNT).filter(|&index| present[index]).for_each(|index| functions.withdraw(index));
+    assert!((0..COUNT).all(|index| !functions.has_fde(index)));
+}
+
+#[test]
+fn a_thread_throws_through_an_image_while_its_neighbours_come_and_go() {
+    const COUNT: usize = 200;
+    const STAYS: usize = COUNT / 2;
+    let functions = Functions::new(COUNT);
+    functions.register(STAYS);
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let thrower = scope.spawn(|| {
+            let mut count = 0;
+            while !done.load(Ordering::Relaxed) || count == 0 {
+                assert!(functions.throws_through(STAYS));
+                count += 1;
+            }
+        });
+        let mut random = Random::new(11);
+        let mut present = [false; COUNT];
+        for _ in 0..4000 {
+            let index = random.below(COUNT);
+            if index != STAYS {
+                if present[index] {
+                    functions.withdraw(index)
+                } else {
+                    functions.register(index)
+                }
+                present[index] ^= true;
+            }
+        }
+        done.store(true, Ordering::Relaxed);
+        thrower.join().unwrap();
+        (0..COUNT).filter(|&index| present[index]).for_each(|index| functions.withdraw(index));
+    });
+    functions.withdraw(STAYS);
 }
 
 #[test]
@@ -197,13 +293,12 @@ fn single_records_are_registered_all_or_none() {
     unsafe extern "C" fn count(_: *const c_void) {
         CALLS.set(CALLS.get() + 1);
     }
-    let unwinder = Unwinder { register: count, deregister: count, unit: Unit::Record };
     let mut two = [section(0x1000, 8), section(0x2000, 8)].concat();
     let first_terminator = section(0x1000, 8).len() - TERMINATOR;
     two.drain(first_terminator..first_terminator + TERMINATOR);
-    assert_eq!(unwinder.apply(count, &two), status::OK);
+    assert_eq!(host::call_for_each(count, &two), status::OK);
     assert_eq!(CALLS.take(), 2);
     two.truncate(two.len() - TERMINATOR - 1);
-    assert_eq!(unwinder.apply(count, &two), status::BAD_EH_FRAME);
+    assert_eq!(host::call_for_each(count, &two), status::BAD_EH_FRAME);
     assert_eq!(CALLS.take(), 0);
 }

@@ -68,6 +68,8 @@ pub struct Case {
     pub stdin: String,
     /// Standard output, where the source states it.
     pub stdout: Option<String>,
+    /// How often the linked program is run.
+    pub repeat: u32,
     /// Texts that standard error must hold.
     pub stderr: Vec<String>,
     /// Texts that standard error must not hold.
@@ -88,7 +90,7 @@ impl Case {
     /// # Errors
     /// A directive is unknown or makes no sense.
     pub fn parse(name: &str, text: &str, arch: Arch) -> Result<Self, String> {
-        let mut case = Self { native: true, applies: true, ..Self::default() };
+        let mut case = Self { native: true, applies: true, repeat: 1, ..Self::default() };
         let mut part = Part { name: name.to_owned(), text: String::new(), flags: Vec::new() };
         let mut part_applies = true;
         for (index, line) in text.lines().enumerate() {
@@ -149,6 +151,7 @@ impl Case {
             "Stdout" => push_line(self.stdout.get_or_insert_default(), value),
             "Stderr" => self.stderr.push(value.to_owned()),
             "NoStderr" => self.no_stderr.push(value.to_owned()),
+            "Repeat" => self.repeat = value.parse().map_err(|_| "Repeat wants a number")?,
             "Status" => self.status = Some(value.parse().map_err(|_| "Status wants a number")?),
             "Fails" => {
                 self.fails = true;
