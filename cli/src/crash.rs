@@ -48,7 +48,10 @@ fn text(crash: &Crash) -> String {
     for (depth, (shown, within, location)) in frames[..end].iter().enumerate() {
         _ = write!(text, "{:>3} {:#018x}", format!("#{depth}"), shown.0);
         match location {
-            Some(location) => add_location(&mut text, location),
+            Some(location) => {
+                let offset = location.offset + (shown.0 - within.0);
+                add_location(&mut text, &Location { offset, ..location.clone() });
+            }
             None => add_host_function(&mut text, *within),
         }
         text.push('\n');

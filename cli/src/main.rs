@@ -18,6 +18,7 @@ mod image;
 mod inspect;
 mod loading;
 mod manager;
+mod perf;
 mod progress;
 mod report;
 mod self_relocations;
@@ -55,6 +56,9 @@ fn run(words: impl Iterator<Item = OsString>) -> i32 {
                 return symbolicate::run(table, inputs).unwrap_or(FAILURE);
             }
             crash::install(&command_line.options);
+            if let Err(failed) = perf::start(&command_line.options) {
+                return failed;
+            }
             let run = if command_line.wants_dylibs() { dylibs::run } else { at_once::run };
             run(command_line).unwrap_or(FAILURE)
         }

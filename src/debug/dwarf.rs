@@ -5,42 +5,68 @@ use super::SourceLine;
 use crate::base::ExecutorAddr;
 use addr2line::Context;
 use flate2::read::ZlibDecoder;
-use gimli::{Dwarf, EndianSlice, LittleEndian, SectionId};
+use gimli::{EndianRcSlice, LittleEndian, SectionId};
 use object::read::elf::{ElfFile64, ElfSection64};
 use object::{CompressionFormat, Object, ObjectSection, ObjectSymbol, RelocationKind, RelocationTarget};
 use std::io::Read;
+use std::rc::Rc;
 
 type File<'o> = ElfFile64<'o, object::LittleEndian>;
 
 /// The most that a section may take when it is not compressed any more.
 const LIMIT: u64 = 1 << 31;
 
-/// What the debug sections say of an address: the line, and if it is in inlined functions, those of the calls, from the
-/// innermost on.
-pub(super) fn lines(object: &[u8], address: ExecutorAddr) -> Vec<SourceLine> {
-    lines_of(object, address).unwrap_or_default()
+/// The source lines of an object.
+pub(super) struct Lines {
+    context: Context<EndianRcSlice<LittleEndian>>,
 }
 
-fn lines_of(object: &[u8], address: ExecutorAddr) -> Option<Vec<SourceLine>> {
-    let file = File::parse(object).ok()?;
-    let load = |id: SectionId| Ok::<_, gimli::Error>(load(&file, id.name()).unwrap_or_default());
-    let sections = gimli::DwarfSections::load(load).ok()?;
-    let dwarf: Dwarf<EndianSlice<'_, LittleEndian>> =
-        sections.borrow(|bytes| EndianSlice::new(bytes, LittleEndian));
-    let context = Context::from_dwarf(dwarf).ok()?;
-    let mut frames = context.find_frames(address.0).skip_all_loads().ok()?;
-    let mut lines = Vec::new();
-    while let Ok(Some(frame)) = frames.next() {
-        let Some(location) = frame.location else { continue };
-        let name = |name: addr2line::FunctionName<_>| Some(name.raw_name().ok()?.into_owned());
-        lines.push(SourceLine {
-            function: frame.function.and_then(name).unwrap_or_default(),
-            file: location.file.unwrap_or("").to_owned(),
-            line: location.line.unwrap_or(0),
-            column: location.column.unwrap_or(0),
-        });
+impl Lines {
+    /// None if the object has no debug sections, or none that make sense.
+    pub(super) fn read(object: &[u8]) -> Option<Self> {
+        let file = File::parse(object).ok()?;
+        file.section_by_name(".debug_info")?;
+        let load = |id: SectionId| {
+            let bytes: Rc<[u8]> = load(&file, id.name()).unwrap_or_default().into();
+            Ok::<_, gimli::Error>(EndianRcSlice::new(bytes, LittleEndian))
+        };
+        let context = Context::from_dwarf(gimli::Dwarf::load(load).ok()?).ok()?;
+        Some(Self { context })
     }
-    Some(lines)
+
+    /// What is known of an address: the line, and if it is in inlined functions, those of the calls, from the innermost
+    /// on.
+    pub(super) fn at(&self, address: ExecutorAddr) -> Vec<SourceLine> {
+        let mut lines = Vec::new();
+        let Ok(mut frames) = self.context.find_frames(address.0).skip_all_loads() else { return lines };
+        while let Ok(Some(frame)) = frames.next() {
+            let Some(location) = frame.location else { continue };
+            let name = |name: addr2line::FunctionName<_>| Some(name.raw_name().ok()?.into_owned());
+            lines.push(SourceLine {
+                function: frame.function.and_then(name).unwrap_or_default(),
+                file: location.file.unwrap_or("").to_owned(),
+                line: location.line.unwrap_or(0),
+                column: location.column.unwrap_or(0),
+            });
+        }
+        lines
+    }
+
+    /// Where lines begin between an address and the one `size` after it: addresses, numbers and files.
+    pub(super) fn between(&self, address: u64, size: u64) -> Vec<(u64, u32, String)> {
+        let Ok(ranges) = self.context.find_location_range(address, address.saturating_add(size)) else {
+            return Vec::new();
+        };
+        let line = |(start, _, location): (u64, u64, addr2line::Location<'_>)| {
+            Some((start.max(address), location.line?, location.file?.to_owned()))
+        };
+        ranges.filter_map(line).collect()
+    }
+}
+
+/// What the debug sections of an object say of an address.
+pub(super) fn lines(object: &[u8], address: ExecutorAddr) -> Vec<SourceLine> {
+    Lines::read(object).map_or_else(Vec::new, |lines| lines.at(address))
 }
 
 /// A section as a static linker would write it; none if the object does not have it.

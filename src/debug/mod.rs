@@ -1,9 +1,11 @@
 //! Debuggers, profilers, symbolisation: what is known of linked code, in the forms that they read.
 
 mod dwarf;
+mod jitdump;
 mod object;
 mod symbols;
 
+pub(crate) use jitdump::records as jitdump_records;
 pub(crate) use object::DebugObject;
 pub(crate) use symbols::covers;
 

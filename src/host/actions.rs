@@ -2,14 +2,14 @@
 
 use crate::arch::ThreadTable;
 use crate::base::{Action, ActionPair, AddrRange, ExecutorAddr, Result};
-use crate::debug::DebugObject;
+use crate::debug::{self, DebugObject};
 use crate::link::{
     DataCopy, ImageActions, IndirectSlot, LinkView, ThreadLocalPlace, ThreadLocalRequest, ThreadLocalSymbol,
     ThreadLocalTemplate,
 };
 use crate::runtime::thread_locals::pool::PoolReservation;
 use crate::runtime::thread_locals::{self, Reservation, Template};
-use crate::runtime::{copy, debugger, ifunc, images, unwind};
+use crate::runtime::{copy, debugger, ifunc, images, perf, unwind};
 
 /// Makes the allocation actions of images that run in this process.
 #[derive(Clone, Copy, Debug, Default)]
@@ -37,6 +37,10 @@ impl ImageActions for HostActions {
     fn register_debug_info(&self, image: &LinkView<'_, '_>, graph: usize) -> Option<ActionPair> {
         let DebugObject { source, changes, place } = DebugObject::of(image, graph)?;
         Some(debugger::object_actions(place, image.graphs()[graph].name(), source, &changes))
+    }
+
+    fn register_code(&self, image: &LinkView<'_, '_>) -> Option<ActionPair> {
+        perf::is_started().then(|| perf::report_action(debug::jitdump_records(image)))
     }
 
     fn place_thread_locals(&self, request: ThreadLocalRequest) -> Result<Box<dyn ThreadLocalPlace>> {

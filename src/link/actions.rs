@@ -80,6 +80,12 @@ pub trait ImageActions {
         None
     }
 
+    /// Tells profilers about the image's code.
+    fn register_code(&self, image: &LinkView<'_, '_>) -> Option<ActionPair> {
+        let _ = image;
+        None
+    }
+
     /// Finds a place for thread-local variables.
     ///
     /// # Errors

@@ -34,6 +34,7 @@ pub(super) fn finish(
         let debug =
             with_debug_info.iter().filter_map(|graph| actions.register_debug_info(&view, *graph as usize));
         request.actions.extend(debug);
+        request.actions.extend(actions.register_code(&view));
     }
     Ok((init, request))
 }

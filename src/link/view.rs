@@ -4,6 +4,7 @@ use super::addresses::Addresses;
 use super::entries::{Entry, EntryOwner};
 use super::finishing::dso_handle;
 use super::globals::SymbolRef;
+use super::groups::GroupKind;
 use super::layout::{Layout, MERGED};
 use super::liveness::Liveness;
 use crate::base::{AddrRange, ExecutorAddr};
@@ -117,6 +118,11 @@ impl<'a, 'data> LinkView<'a, 'data> {
             .zip(self.memory)
             .find(|(segment, _)| segment.range().contains(address))?;
         bytes.get(address.0.wrapping_sub(segment.address.0) as usize..)
+    }
+
+    /// The call frame records of the image.
+    pub(crate) fn eh_frame_range(&self) -> Option<AddrRange> {
+        self.layout.group_range(self.graphs(), GroupKind::EhFrame)
     }
 
     /// Whether an address is in the zero-filled part of a segment.

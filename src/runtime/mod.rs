@@ -35,6 +35,7 @@ pub mod debugger;
 pub mod ifunc;
 pub mod images;
 pub mod init;
+pub mod perf;
 pub mod program;
 pub mod promise;
 pub mod reentry;

@@ -67,6 +67,10 @@ pub(crate) struct Options {
     #[arg(long, overrides_with = "debugger_support", hide = true)]
     no_debugger_support: bool,
 
+    /// Report the code to perf: jit-PID.dump in the directory that JITDUMPDIR names (or here), and /tmp/perf-PID.map
+    #[arg(long, help_heading = "Running")]
+    pub(crate) perf_support: bool,
+
     /// Print a backtrace when the program crashes (the default; -crash-report=false turns it off)
     #[arg(long, overrides_with = "no_crash_report", help_heading = "Running")]
     crash_report: bool,

@@ -54,6 +54,7 @@ fn flags_take_one_dash_or_two_and_a_truth_value() {
         "show-times",
         "stats",
         "add-self-relocations",
+        "perf-support",
     ] {
         for form in [format!("-{flag}"), format!("--{flag}"), format!("-{flag}=true"), format!("--{flag}=1")]
         {
@@ -71,6 +72,7 @@ fn flags_take_one_dash_or_two_and_a_truth_value() {
                 "show-linked-files" => options.show_linked_files,
                 "show-times" => options.show_times,
                 "stats" => options.stats,
+                "perf-support" => options.perf_support,
                 _ => options.add_self_relocations,
             };
             assert!(value, "{form}");

@@ -18,6 +18,7 @@ mod graphs;
 mod harness;
 mod libraries;
 mod memory;
+mod profiler;
 mod reports;
 mod sections;
 mod self_relocations;

@@ -19,6 +19,9 @@ pub(super) use crash::interrupted_at;
 pub(super) use promise::{EARLY, promised_entry};
 pub(super) use reentry::{prepare_reentry, reentry};
 
+/// The number of the architecture in ELF files.
+pub(super) const ELF_MACHINE: u32 = 183;
+
 use super::builtins::Entry;
 use super::program::OutermostFn;
 #[cfg(target_env = "gnu")]

@@ -81,6 +81,9 @@ pub(super) unsafe extern "C" fn pthread_atfork(
 }
 
 pub(super) use crash::interrupted_at;
+
+/// The number of the architecture in ELF files.
+pub(super) const ELF_MACHINE: u32 = 62;
 pub(super) use thread_locals::{
     absent_tls_descriptor, prepare_thread_locals, static_tls_descriptor, thread_locals_slot, thread_pointer,
     thread_pool_offset, tls_descriptor, tls_get_addr,
