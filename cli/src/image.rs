@@ -71,7 +71,7 @@ impl CheckedImages {
                     Symbol { address, end: Some(address.0.saturating_add(left)), rank }
                 }),
                 None if symbol.kind() == SymbolKind::Absolute => {
-                    Some(ExecutorAddr(symbol.value())).map(elsewhere)
+                    Some(elsewhere(ExecutorAddr(symbol.value())))
                 }
                 None => view.lookup(name).map(elsewhere),
             };

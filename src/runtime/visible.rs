@@ -3,7 +3,7 @@
 //!
 //! The dynamic loader knows nothing of these images. So linked code is given functions of ours by the names of its own, which
 //! answer for images and go on to it for all else. A library that linked code opens is bound by the loader alone; before that,
-//! what images export is given to the loader as absolute symbols of an object of nothing else ([`GlobalStub`]), one for all
+//! what images export is given to the loader as absolute symbols of an object of nothing else, one for all
 //! images that came since the last time. Programs that open no library pay nothing for that.
 //!
 //! # Limits

@@ -39,7 +39,7 @@ impl JitDylib {
     /// The addresses of names of its own, whose images stay from now on.
     fn kept(&self, names: &[Vec<u8>]) -> Result<HashMap<Vec<u8>, ExecutorAddr>> {
         let order: Order = [(Arc::clone(&self.inner), Visibility::Exported)].into();
-        let wanted: Vec<_> = names.iter().map(|name| LookupName::from(name)).collect();
+        let wanted: Vec<_> = names.iter().map(LookupName::from).collect();
         let found = self.session.find(&order, &wanted, LookupKind::Static)?;
         let state = self.session.lock();
         let mut addresses = HashMap::new();
