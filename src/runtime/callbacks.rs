@@ -10,7 +10,7 @@
 //! with `struct jit_bytes { void *data; size_t size; }`. They return what the callback does, or 0 for a handler, and otherwise
 //! one of [`UNKNOWN`], [`PANICKED`], [`FAILED`].
 //!
-//! A callback's own symbol is code that puts its number into the second argument and jumps to [`enter`]: the number leads to
+//! A callback's own symbol is code that puts its number into the second argument and jumps to one function: the number leads to
 //! the callback, or to nothing once it is unregistered. No lock is held while a callback runs, so that it may link, look up, and
 //! register or unregister callbacks, itself included.
 //!

@@ -179,15 +179,20 @@ unsafe extern "C-unwind" fn run_at_exit(data: *mut c_void) {
     }
 }
 
-/// Has the C library run finalisers after all handlers that are registered later.
-fn prepare_finalizers() -> bool {
+/// Has the C library run finalisers after all handlers that are registered later. To be called before linked code runs, even if
+/// there are none yet: it may load what has some.
+///
+/// # Errors
+/// The C library has no memory.
+pub(super) fn prepare_finalizers() -> Result<()> {
     static HERE: u8 = 0;
     static DONE: Mutex<bool> = Mutex::new(false);
     let mut done = DONE.lock().unwrap_or_else(PoisonError::into_inner);
     let here = (&raw const HERE).cast_mut().cast();
     // SAFETY: the function takes nothing, and stays.
     *done = *done || unsafe { __cxa_atexit(run_finalizers, std::ptr::null_mut(), here) } == 0;
-    *done
+    let error = || Error::Memory { what: "register the finalisers".to_owned(), source: None };
+    done.then_some(()).ok_or_else(error)
 }
 
 /// At exit: the program's own, then those of what it loaded, what was initialised last first.
@@ -343,9 +348,7 @@ unsafe extern "C-unwind" fn run_at_thread_exit(data: *mut c_void) {
 /// initialisers have.
 pub unsafe fn add_finalizers(step: InitStep, dso_handle: ExecutorAddr, of_program: bool) -> Result<()> {
     prepare();
-    if !prepare_finalizers() {
-        return Err(Error::Memory { what: "register the finalisers".to_owned(), source: None });
-    }
+    prepare_finalizers()?;
     let mut handlers = lock();
     let key = handlers.key(dso_handle.0);
     handlers.finalizers.insert(key, Finalizers { step, of_program });

@@ -140,8 +140,10 @@ pub(super) fn of_caller(return_address: usize) -> Option<(Arc<dyn Owner>, Option
     if let Some((owner, dylib)) = handle.and_then(of_image) {
         return Some((owner, Some(dylib)));
     }
-    let mut living: Vec<Arc<dyn Owner>> =
-        look(|owners| Some(owners.all.iter().filter_map(Weak::upgrade).collect()))?;
-    let only = living.pop()?;
-    living.is_empty().then_some((only, None))
+    let only = look(|owners| {
+        let mut living = owners.all.iter().filter(|owner| owner.strong_count() > 0);
+        let only = living.next()?;
+        if living.next().is_some() { None } else { only.upgrade() }
+    });
+    Some((only?, None))
 }

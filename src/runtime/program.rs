@@ -21,7 +21,7 @@
 #![allow(unsafe_code)]
 
 use super::arch;
-use super::exit_handlers::{Manner, add_finalizers, finalize};
+use super::exit_handlers::{Manner, add_finalizers, finalize, prepare_finalizers};
 use super::init::InitPlan;
 use super::thread_locals::pool::enter_thread;
 use crate::base::{Error, ExecutorAddr, Result};
@@ -86,12 +86,13 @@ impl Program {
     /// There are more than `i32::MAX` arguments, or the C library is out of memory. Nothing has run then.
     ///
     /// # Safety
-    /// The addresses in `plan` are as [`InitPlan::run_initializers`] and [`InitPlan::run_finalizers`] ask. The image
+    /// The addresses in `plan` are as [`InitPlan::run_initializers`] asks, and those of finalisers that have not run. The image
     /// stays mapped until [`Running::finish`] has returned, or for ever.
     pub unsafe fn start(self, args: Vec<CString>) -> Result<Running> {
         let arguments = Arguments::leak(args)?;
         let Self { plan, main, dso_handle } = self;
         let dso_handle = if dso_handle.is_null() { handle_of_none() } else { dso_handle };
+        prepare_finalizers()?;
         // SAFETY: the caller vouches for the plan, and for the image's being mapped.
         plan.fini.iter().try_for_each(|step| unsafe { add_finalizers(*step, dso_handle, true) })?;
         enter_thread();

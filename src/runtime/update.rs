@@ -127,6 +127,7 @@ pub unsafe fn finalize(dso_handles: &[ExecutorAddr]) {
 /// # Safety
 /// As for [`initialize`].
 unsafe fn register(members: &[Member<'_>]) -> Result<()> {
+    exit_handlers::prepare_finalizers()?;
     let first = exit_handlers::latest();
     for (step, member) in by_priority(members, |plan| &plan.fini) {
         // SAFETY: the caller's promise.
