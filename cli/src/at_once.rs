@@ -24,7 +24,7 @@ use jitlink::inputs::{LibraryInterface, Loaded};
 use jitlink::link::{
     Batch, ImageActions, LinkContext, LinkOptions, Linked, Plugin, Resolver, UndefinedPolicy, link,
 };
-use jitlink::runtime::program::set_initializer_arguments;
+use jitlink::runtime::update::set_initializer_arguments;
 use jitlink::session::generators::ProcessGenerator;
 use jitlink::session::{ExecutionSession, JitDylib, SessionOptions};
 use std::mem::{ManuallyDrop, forget};

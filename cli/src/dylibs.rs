@@ -22,7 +22,7 @@ use jitlink::inputs::search::Preference;
 use jitlink::inputs::{Input, InputFile, InputKind, LibrarySearch, Members, Origin, classify};
 use jitlink::lazy::{LazyObjects, LazyReexports, OrderSpeculator, ReplaceableObjects};
 use jitlink::link::{Batch, LinkContext, LinkOptions, Plugin, UndefinedPolicy, link};
-use jitlink::runtime::program::set_initializer_arguments;
+use jitlink::runtime::update::set_initializer_arguments;
 use jitlink::session::generators::{ArchiveGenerator, LibraryGenerator, ProcessGenerator, archive_members};
 use jitlink::session::{
     ExecutionSession, ExecutorSymbol, JitDylib, JitSymbolFlags, LinkInfo, ObjectBuffer, SessionOptions,

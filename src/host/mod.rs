@@ -15,6 +15,7 @@ pub use actions::HostActions;
 pub use interfaces::InterfaceSymbols;
 pub(crate) use libraries::open_for;
 pub use linker::HostLinker;
+pub(crate) use program::plan_of;
 pub use program::{call_main, exit, run_main};
 pub use symbolize::symbolize;
 pub use symbols::ProcessSymbols;

@@ -5,7 +5,7 @@
 #![allow(unsafe_code)]
 
 use crate::base::{ExecutorAddr, Result};
-use crate::link::{InitFunctions, InitStep, Linked};
+use crate::link::{InitFunctions, InitStep, Linked, StepFunctions};
 use crate::runtime::{self, InitPlan, Program};
 use std::ffi::CString;
 
@@ -42,7 +42,8 @@ pub unsafe fn call_main(entry: ExecutorAddr, args: Vec<CString>) -> Result<i32> 
     unsafe { program.run(args) }
 }
 
-fn plan_of(functions: &InitFunctions) -> InitPlan {
+/// The plan of a linked image's initialisers and finalisers.
+pub(crate) fn plan_of(functions: &InitFunctions) -> InitPlan {
     let convert = |steps: &[InitStep]| steps.iter().map(|step| step_of(*step)).collect();
     InitPlan {
         preinit: convert(&functions.preinit),
@@ -52,9 +53,10 @@ fn plan_of(functions: &InitFunctions) -> InitPlan {
 }
 
 fn step_of(step: InitStep) -> runtime::InitStep {
-    match step {
-        InitStep::Call(address) => runtime::InitStep::Call(address),
-        InitStep::Array(range) => runtime::InitStep::Array(range),
-        InitStep::ReversedArray(range) => runtime::InitStep::ReversedArray(range),
-    }
+    let functions = match step.functions {
+        StepFunctions::Call(address) => runtime::Functions::Call(address),
+        StepFunctions::Array(range) => runtime::Functions::Array(range),
+        StepFunctions::ReversedArray(range) => runtime::Functions::ReversedArray(range),
+    };
+    runtime::InitStep { priority: step.priority, functions }
 }

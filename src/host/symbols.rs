@@ -7,7 +7,7 @@ use crate::link::{ResolvedSymbol, Resolver, SymbolQuery, ThreadLocalQuery, Threa
 use crate::runtime::builtins::{self, Builtin, BuiltinKind};
 use crate::runtime::darwin::{self, Darwin};
 use crate::runtime::promise::Promises;
-use crate::runtime::{crash, static_libc, thread_locals, visible};
+use crate::runtime::{crash, dlfcn, exit_handlers, static_libc, thread_locals, visible};
 use crate::sys::dl::{self, Library, OpenFlags};
 use crate::sys::loaded;
 use crate::sys::thread_stub::{Access, ThreadVariable, thread_variables};
@@ -68,6 +68,8 @@ impl ProcessSymbols {
         let in_process = || self.whole_process.then(|| dl::lookup(name)).flatten();
         let loaded = || Some(describe(in_libraries().or_else(in_process)?, near));
         let own = static_libc::lookup(name)
+            .or_else(|| exit_handlers::lookup(name))
+            .or_else(|| dlfcn::lookup(name))
             .or_else(|| visible::lookup(name))
             .or_else(|| (name == b"__tls_get_addr").then(thread_locals::get_addr_function))
             .or_else(|| crash::lookup(name));

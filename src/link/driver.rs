@@ -6,7 +6,7 @@ use super::apply::Applying;
 use super::batch::Batch;
 use super::entries::Entries;
 use super::externals::{self, External, UndefinedPolicy};
-use super::finishing::{dso_handle, finish};
+use super::finishing::{dso_handle, finish, writable_memory};
 use super::frames::{add_fragment_frames, add_frame_terminator, plan_frames};
 use super::globals::{GlobalId, Globals, ObjectWins, seen};
 use super::harness::settle_locals;
@@ -234,6 +234,7 @@ pub fn link<'data>(
     let counts = apply(&applying, allocation.as_mut(), workers)?;
     watch.lap("copy and fix up");
 
+    let writable = writable_memory(&addresses, &layout);
     let thread_home = thread_locals.home(&layout);
     let (init, request) =
         finish(&applying, context, allocation.as_mut(), place.as_deref(), &with_debug_info)?;
@@ -269,6 +270,7 @@ pub fn link<'data>(
             of_global,
             thread_home,
         },
+        writable,
         init,
         warnings: findings.warnings,
         stats,

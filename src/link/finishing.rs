@@ -8,10 +8,11 @@ use super::entries::EntryOwner;
 use super::groups::{GroupKind, SegmentClass};
 use super::initializers::InitFunctions;
 use super::layout::Layout;
+use super::linked::WritableMemory;
 use super::thread_locals;
 use super::view::LinkView;
 use crate::alloc::{FinalizeRequest, InFlightAllocation};
-use crate::base::{ExecutorAddr, Result};
+use crate::base::{AddrRange, ExecutorAddr, Result};
 use crate::graph::BlockId;
 
 /// Post-fixup plugins, initialisers and the actions of the image.
@@ -85,7 +86,48 @@ fn data_copies(addresses: &Addresses<'_, '_>) -> Vec<DataCopy> {
     addresses.image.copies.iter().map(copy).collect()
 }
 
+/// What the image's code can write to, but for what belongs to libraries.
+pub(super) fn writable_memory(addresses: &Addresses<'_, '_>, layout: &Layout) -> WritableMemory {
+    let mut copies: Vec<AddrRange> =
+        data_copies(addresses).iter().map(|copy| AddrRange::from_size(copy.to, copy.size)).collect();
+    copies.sort_unstable_by_key(|range| range.start);
+    let segments = || layout.segments_of(&SegmentClass::DATA);
+    let content = segments().map(|segment| AddrRange { start: segment.address, end: segment.content_end() });
+    let zero_fill =
+        segments().map(|segment| AddrRange { start: segment.content_end(), end: segment.range().end });
+    WritableMemory { content: without(content, &copies), zero_fill: without(zero_fill, &copies) }
+}
+
+/// What is left of ranges; the others are sorted and do not overlap.
+fn without(ranges: impl Iterator<Item = AddrRange>, others: &[AddrRange]) -> Vec<AddrRange> {
+    let mut left = Vec::new();
+    for AddrRange { mut start, end } in ranges {
+        let first = others.partition_point(|other| other.end <= start);
+        for other in others[first..].iter().take_while(|other| other.start < end) {
+            left.push(AddrRange { start, end: other.start.max(start) });
+            start = other.end.min(end);
+        }
+        left.push(AddrRange { start, end });
+    }
+    left.retain(|range| !range.is_empty());
+    left
+}
+
 /// What tells this image from others: the address of its first segment, which no other image has.
 pub(super) fn dso_handle(layout: &Layout) -> ExecutorAddr {
     layout.segments.first().map_or(ExecutorAddr::NULL, |segment| segment.address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_have_is_cut_out() {
+        let range = |start: u64, end: u64| AddrRange { start: ExecutorAddr(start), end: ExecutorAddr(end) };
+        let others = [range(0, 4), range(10, 12), range(18, 30), range(40, 50)];
+        let ranges = [range(0, 20), range(25, 26), range(30, 35), range(41, 60)];
+        let left = [range(4, 10), range(12, 18), range(30, 35), range(50, 60)];
+        assert_eq!(without(ranges.into_iter(), &others), left);
+    }
 }

@@ -5,9 +5,18 @@ use super::layout::{Layout, Special};
 use crate::base::{AddrRange, ExecutorAddr};
 use crate::graph::{LinkGraph, SectionFlags};
 
-/// One part of what runs before `main` or at exit.
+/// One part of what runs before `main` or at exit, all of one priority.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum InitStep {
+pub struct InitStep {
+    /// What the name of the section says: those of a lower number run earlier before `main`, later at exit.
+    pub priority: u16,
+    /// The functions.
+    pub functions: StepFunctions,
+}
+
+/// The functions of a part.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StepFunctions {
     /// The function at this address: the fragments of `.init` or `.fini`, joined.
     Call(ExecutorAddr),
     /// Functions whose addresses stand in this range, first to last.
@@ -45,7 +54,8 @@ impl InitFunctions {
 
 /// The function that the code fragments of a group make.
 fn joined(layout: &Layout, graphs: &[LinkGraph<'_>], kind: GroupKind) -> Option<InitStep> {
-    layout.group_range(graphs, kind).map(|range| InitStep::Call(range.start))
+    let call = |range: AddrRange| InitStep { priority: 0, functions: StepFunctions::Call(range.start) };
+    layout.group_range(graphs, kind).map(call)
 }
 
 fn steps_of(layout: &Layout, graphs: &[LinkGraph<'_>], kind: GroupKind) -> Vec<InitStep> {
@@ -57,9 +67,7 @@ fn step_of(graphs: &[LinkGraph<'_>], special: &Special) -> InitStep {
     let graph = &graphs[special.graph as usize];
     let block = graph.block(special.block);
     let range = AddrRange::from_size(block.address(), special.size);
-    if graph.section(block.section()).flags.contains(SectionFlags::REVERSED) {
-        InitStep::ReversedArray(range)
-    } else {
-        InitStep::Array(range)
-    }
+    let reversed = graph.section(block.section()).flags.contains(SectionFlags::REVERSED);
+    let functions = if reversed { StepFunctions::ReversedArray(range) } else { StepFunctions::Array(range) };
+    InitStep { priority: u16::try_from(special.key).unwrap_or(u16::MAX), functions }
 }

@@ -45,7 +45,7 @@ impl Chunk {
 pub(crate) struct Special {
     pub(crate) class: SegmentClass,
     pub(crate) kind: GroupKind,
-    key: u32,
+    pub(crate) key: u32,
     pub(crate) graph: u32,
     pub(crate) block: BlockId,
     pub(crate) size: u64,

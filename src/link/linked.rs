@@ -12,10 +12,20 @@ use std::sync::Arc;
 pub struct Linked<'data> {
     pub(crate) allocation: Box<dyn FinalizedAllocation>,
     pub(crate) symbols: LinkedSymbols<'data>,
+    pub(crate) writable: WritableMemory,
     pub(crate) dso_handle: ExecutorAddr,
     pub(crate) init: InitFunctions,
     pub(crate) warnings: Vec<Warning>,
     pub(crate) stats: LinkStats,
+}
+
+/// Memory of an image that its code can write to. What was moved there from a library is none of it: that stays the library's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WritableMemory {
+    /// What has contents.
+    pub content: Vec<AddrRange>,
+    /// What is zero at first.
+    pub zero_fill: Vec<AddrRange>,
 }
 
 impl std::fmt::Debug for Linked<'_> {
@@ -61,6 +71,12 @@ impl<'data> Linked<'data> {
     #[must_use]
     pub fn segments(&self) -> &[AddrRange] {
         &self.symbols.segments
+    }
+
+    /// What its code can write to.
+    #[must_use]
+    pub fn writable_memory(&self) -> &WritableMemory {
+        &self.writable
     }
 
     /// The addresses of the sections called `name`, in the order of the objects: one range per block, and so per section

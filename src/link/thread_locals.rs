@@ -29,6 +29,11 @@ pub(crate) struct ThreadHome {
 }
 
 impl ThreadHome {
+    /// Where the first of the variables is.
+    pub(crate) fn start(&self) -> ThreadLocalSymbol {
+        self.start
+    }
+
     /// Whether the symbol of this address is one of the variables. Those that start out zero have no memory there.
     pub(crate) fn contains(&self, address: ExecutorAddr) -> bool {
         address.0.wrapping_sub(self.template) < self.size

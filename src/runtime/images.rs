@@ -7,6 +7,7 @@
 //! while another thread links may find the lock taken for ever; such a child may only `exec`, as POSIX has it.
 
 use super::action::{action, arguments, status};
+use super::exit_handlers;
 use crate::base::{ActionPair, ActionStatus, AddrRange, ExecutorAddr};
 use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock};
@@ -19,7 +20,8 @@ struct Image {
 /// By first address; ranges do not overlap.
 static IMAGES: RwLock<BTreeMap<u64, Image>> = RwLock::new(BTreeMap::new());
 
-/// Enters `range` as part of the image whose `__dso_handle` is at `dso_handle`, and removes it at deallocation.
+/// Enters `range` as part of the image whose `__dso_handle` is at `dso_handle`, and removes it at deallocation, with what
+/// is still registered to be called of the image.
 ///
 /// An image may have any number of ranges; those that hold code are enough. The actions return
 /// [`status::BAD_IMAGE`] for a range that is empty or overlaps another, [`status::UNKNOWN_IMAGE`] when there is
@@ -51,8 +53,10 @@ fn register(start: u64, end: u64, dso_handle: ExecutorAddr) -> ActionStatus {
 }
 
 fn withdraw(start: u64) -> ActionStatus {
-    let mut images = IMAGES.write().unwrap_or_else(PoisonError::into_inner);
-    images.remove(&start).map_or(status::UNKNOWN_IMAGE, |_| status::OK)
+    let image = IMAGES.write().unwrap_or_else(PoisonError::into_inner).remove(&start);
+    let Some(image) = image else { return status::UNKNOWN_IMAGE };
+    exit_handlers::forget(image.dso_handle);
+    status::OK
 }
 
 #[allow(unsafe_code)]

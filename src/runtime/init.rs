@@ -17,12 +17,21 @@ type InitFn =
 /// A finaliser.
 type FiniFn = unsafe extern "C-unwind" fn();
 
+/// Functions to be run one after the other, all of one priority.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InitStep {
+    /// Initialisers of a lower number run earlier, finalisers later, where images are initialised together.
+    pub priority: u16,
+    /// Which functions.
+    pub functions: Functions,
+}
+
 /// One function, or an array of them.
 ///
 /// In arrays, entries that are null or all ones are passed over: the latter stands at the head of `.ctors`. The array
 /// is read when it is run, not before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum InitStep {
+pub enum Functions {
     /// The function at this address: the pieces of `.init` or `.fini`, joined.
     Call(ExecutorAddr),
     /// Functions whose addresses stand in this range, first to last: `.preinit_array`, `.init_array`, `.fini_array`.
@@ -62,31 +71,45 @@ impl InitPlan {
         envp: *const *const c_char,
     ) {
         for step in self.preinit.iter().chain(&self.init) {
-            step.for_each(Direction::Forward, |address| {
-                let address = std::ptr::with_exposed_provenance::<()>(address);
-                // SAFETY: the caller gives addresses of initialisers.
-                let function: InitFn = unsafe { std::mem::transmute(address) };
-                // SAFETY: the caller promises that it may run now.
-                unsafe { function(argc, argv, envp) };
-            });
+            // SAFETY: the caller's promise.
+            unsafe { step.run_initializers(argc, argv, envp) };
         }
     }
+}
 
-    /// Runs the finalisers on the calling thread, last first; what they throw passes through.
+impl InitStep {
+    /// Runs initialisers, first to last.
     ///
     /// # Safety
-    /// Every address in `fini` is that of a finalized finaliser (an array's range: of their addresses) that has not
-    /// run yet, and the initialisers have run.
-    pub unsafe fn run_finalizers(&self) {
-        for step in self.fini.iter().rev() {
-            step.for_each(Direction::Backward, |address| {
-                let address = std::ptr::with_exposed_provenance::<()>(address);
-                // SAFETY: the caller gives addresses of finalisers.
-                let function: FiniFn = unsafe { std::mem::transmute(address) };
-                // SAFETY: the caller promises that it may run now.
-                unsafe { function() };
-            });
-        }
+    /// As for [`InitPlan::run_initializers`].
+    pub(super) unsafe fn run_initializers(
+        &self,
+        argc: c_int,
+        argv: *const *const c_char,
+        envp: *const *const c_char,
+    ) {
+        self.functions.for_each(Direction::Forward, |address| {
+            let address = std::ptr::with_exposed_provenance::<()>(address);
+            // SAFETY: the caller gives addresses of initialisers.
+            let function: InitFn = unsafe { std::mem::transmute(address) };
+            // SAFETY: the caller promises that it may run now.
+            unsafe { function(argc, argv, envp) };
+        });
+    }
+
+    /// Runs finalisers on the calling thread, last to first; what they throw passes through.
+    ///
+    /// # Safety
+    /// The address is that of a finalized finaliser (an array's range: of their addresses) that has not run yet, and the
+    /// initialisers have run.
+    pub(super) unsafe fn run_finalizers(&self) {
+        self.functions.for_each(Direction::Backward, |address| {
+            let address = std::ptr::with_exposed_provenance::<()>(address);
+            // SAFETY: the caller gives addresses of finalisers.
+            let function: FiniFn = unsafe { std::mem::transmute(address) };
+            // SAFETY: the caller promises that it may run now.
+            unsafe { function() };
+        });
     }
 }
 
@@ -96,8 +119,8 @@ enum Direction {
     Backward,
 }
 
-impl InitStep {
-    /// Calls `run` for each function of this step. Private: reads the arrays that the callers above vouch for.
+impl Functions {
+    /// Calls `run` for each function. Private: reads the arrays that the callers above vouch for.
     fn for_each(self, direction: Direction, mut run: impl FnMut(usize)) {
         let (range, ascending) = match self {
             Self::Call(address) => return run(address.0 as usize),
@@ -161,7 +184,11 @@ mod tests {
     }
 
     fn call(function: *const ()) -> InitStep {
-        InitStep::Call(ExecutorAddr(function as u64))
+        step(Functions::Call(ExecutorAddr(function as u64)))
+    }
+
+    fn step(functions: Functions) -> InitStep {
+        InitStep { priority: u16::MAX, functions }
     }
 
     fn trace() -> Vec<String> {
@@ -176,9 +203,9 @@ mod tests {
             preinit: vec![call(first as *const ())],
             init: vec![
                 call(second as *const ()),
-                InitStep::ReversedArray(range(&ctors)),
-                InitStep::Array(range(&array)),
-                InitStep::Array(AddrRange::default()),
+                step(Functions::ReversedArray(range(&ctors))),
+                step(Functions::Array(range(&array))),
+                step(Functions::Array(AddrRange::default())),
             ],
             fini: Vec::new(),
         };
@@ -196,13 +223,13 @@ mod tests {
         let plan = InitPlan {
             fini: vec![
                 call(last as *const ()),
-                InitStep::ReversedArray(range(&dtors)),
-                InitStep::Array(range(&array)),
+                step(Functions::ReversedArray(range(&dtors))),
+                step(Functions::Array(range(&array))),
             ],
             ..InitPlan::default()
         };
         // SAFETY: the functions are those above.
-        unsafe { plan.run_finalizers() };
+        plan.fini.iter().rev().for_each(|step| unsafe { step.run_finalizers() });
         assert_eq!(trace(), ["leave_early", "before_last", "leave_early", "before_last", "last"]);
     }
 

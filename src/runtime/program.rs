@@ -21,12 +21,12 @@
 #![allow(unsafe_code)]
 
 use super::arch;
+use super::exit_handlers::{Manner, add_finalizers, finalize, prepare_finalizers};
 use super::init::InitPlan;
 use super::thread_locals::pool::enter_thread;
 use crate::base::{Error, ExecutorAddr, Result};
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::io::Write;
-use std::sync::{Arc, OnceLock};
 
 /// A function to be called above a frame that ends the stack.
 pub(super) type OutermostFn = unsafe extern "C-unwind" fn(data: *mut c_void);
@@ -36,8 +36,6 @@ type MainFn =
 
 unsafe extern "C" {
     static mut environ: *mut *mut c_char;
-    fn __cxa_atexit(handler: OutermostFn, data: *mut c_void, dso_handle: *mut c_void) -> c_int;
-    fn __cxa_finalize(dso_handle: *mut c_void);
 }
 
 /// A linked program that has not started yet.
@@ -88,13 +86,15 @@ impl Program {
     /// There are more than `i32::MAX` arguments, or the C library is out of memory. Nothing has run then.
     ///
     /// # Safety
-    /// The addresses in `plan` are as [`InitPlan::run_initializers`] and [`InitPlan::run_finalizers`] ask. The image
+    /// The addresses in `plan` are as [`InitPlan::run_initializers`] asks, and those of finalisers that have not run. The image
     /// stays mapped until [`Running::finish`] has returned, or for ever.
     pub unsafe fn start(self, args: Vec<CString>) -> Result<Running> {
         let arguments = Arguments::leak(args)?;
         let Self { plan, main, dso_handle } = self;
-        let plan = Arc::new(plan);
-        let dso_handle = register_finalizers(&plan, dso_handle)?;
+        let dso_handle = if dso_handle.is_null() { handle_of_none() } else { dso_handle };
+        prepare_finalizers()?;
+        // SAFETY: the caller vouches for the plan, and for the image's being mapped.
+        plan.fini.iter().try_for_each(|step| unsafe { add_finalizers(*step, dso_handle, true) })?;
         enter_thread();
         outermost(|| {
             // SAFETY: the caller vouches for the plan; the arguments are never freed.
@@ -132,8 +132,13 @@ impl Running {
         let handle = self.dso_handle;
         enter_thread();
         // SAFETY: the handle is not null; what is registered under it belongs to this image, which is still mapped.
-        outermost(|| unsafe { __cxa_finalize(pointer(handle)) });
+        outermost(|| unsafe { finalize(&[handle], Manner::Exit) });
     }
+}
+
+/// What stands for the `__dso_handle` of an image without one: an address that is nobody else's.
+fn handle_of_none() -> ExecutorAddr {
+    ExecutorAddr((Box::leak(Box::new(0u8)) as *mut u8).expose_provenance() as u64)
 }
 
 /// Ends the process with `status` as the C library does: exit handlers run, the finalisers of running programs among
@@ -158,82 +163,7 @@ pub fn prepare_process() {
     }
 }
 
-/// What initialisers of images get as arguments.
-static ARGUMENTS: OnceLock<Arguments> = OnceLock::new();
-
-/// Gives initialisers of images these arguments from `argv[0]` on instead of those of this process. Without effect once
-/// an image has been initialised.
-///
-/// # Errors
-/// There are more than a program can have.
-pub fn set_initializer_arguments(args: Vec<CString>) -> Result<()> {
-    // Who was faster has set others; the strings are small.
-    let _ = ARGUMENTS.set(Arguments::leak(args)?);
-    Ok(())
-}
-
-/// Runs the initialisers of an image on the calling thread, as `dlopen` would: with the arguments of this process. Its
-/// finalisers run by [`finalize_image`], or when the process ends.
-///
-/// # Errors
-/// The C library refuses to register the finalisers; nothing has run then.
-///
-/// # Safety
-/// The plan's addresses are those of initialisers and finalisers of a finalized image with this `__dso_handle`, which is
-/// not null. They have not run yet, and the image stays mapped until they have.
-pub unsafe fn initialize_image(plan: InitPlan, dso_handle: ExecutorAddr) -> Result<()> {
-    let plan = Arc::new(plan);
-    register_finalizers(&plan, dso_handle)?;
-    let arguments = ARGUMENTS.get_or_init(|| {
-        let strings = std::env::args_os().filter_map(|word| CString::new(word.into_encoded_bytes()).ok());
-        Arguments::leak(strings.collect()).unwrap_or(Arguments::NONE)
-    });
-    enter_thread();
-    outermost(|| {
-        // SAFETY: the caller vouches for the plan; the arguments are never freed.
-        unsafe { plan.run_initializers(arguments.count, arguments.values.0.cast(), environment().cast()) }
-    });
-    Ok(())
-}
-
-/// Runs the exit handlers that the code of an image has registered, last first, then its finalisers if it was
-/// initialised.
-///
-/// # Safety
-/// The image with this `__dso_handle`, which is not null, is still mapped.
-pub unsafe fn finalize_image(dso_handle: ExecutorAddr) {
-    enter_thread();
-    // SAFETY: the handle is not null; what is registered under it belongs to this image, which is still mapped.
-    outermost(|| unsafe { __cxa_finalize(pointer(dso_handle)) });
-}
-
-/// Has the C library run a plan's finalisers at exit, or when the image with this handle is finalized. An image without
-/// a handle gets an address of its own, since null would mean the whole process.
-fn register_finalizers(plan: &Arc<InitPlan>, dso_handle: ExecutorAddr) -> Result<ExecutorAddr> {
-    let registered = Arc::into_raw(Arc::clone(plan));
-    let dso_handle = if dso_handle.is_null() { ExecutorAddr(registered.addr() as u64) } else { dso_handle };
-    // SAFETY: `finalize` takes the registered count over, and is called once at most.
-    if unsafe { __cxa_atexit(finalize, registered.cast_mut().cast(), pointer(dso_handle)) } != 0 {
-        // SAFETY: nothing was registered, so the count is still this function's own.
-        drop(unsafe { Arc::from_raw(registered) });
-        return Err(Error::Memory { what: "register the finalisers".to_owned(), source: None });
-    }
-    Ok(dso_handle)
-}
-
-/// Runs the finalisers of the plan that `data` points to.
-unsafe extern "C-unwind" fn finalize(data: *mut c_void) {
-    // SAFETY: `Program::start` registered this function with a counted plan; it is called once.
-    let plan = unsafe { Arc::from_raw(data.cast_const().cast::<InitPlan>()) };
-    // SAFETY: the caller of `Program::start` vouches for the plan.
-    unsafe { plan.run_finalizers() };
-}
-
-fn pointer(address: ExecutorAddr) -> *mut c_void {
-    std::ptr::with_exposed_provenance_mut(address.0 as usize)
-}
-
-fn environment() -> *mut *mut c_char {
+pub(super) fn environment() -> *mut *mut c_char {
     // SAFETY: a plain read of the pointer, as any C program does it; setting it meanwhile is a race there as well.
     unsafe { environ }
 }
@@ -245,7 +175,7 @@ fn flush_stdout() {
 }
 
 /// Calls `work` above a frame that ends the stack for unwinders.
-fn outermost<F: FnOnce()>(work: F) {
+pub(super) fn outermost<F: FnOnce()>(work: F) {
     unsafe extern "C-unwind" fn call<F: FnOnce()>(data: *mut c_void) {
         // SAFETY: `data` points to the `Option` below.
         if let Some(work) = unsafe { (*data.cast::<Option<F>>()).take() } {
@@ -259,8 +189,8 @@ fn outermost<F: FnOnce()>(work: F) {
 
 /// `argc` and `argv`, never freed.
 #[derive(Clone, Copy, Debug)]
-struct Arguments {
-    count: c_int,
+pub(super) struct Arguments {
+    pub(super) count: c_int,
     values: Values,
 }
 
@@ -274,14 +204,18 @@ unsafe impl Send for Values {}
 unsafe impl Sync for Values {}
 
 impl Arguments {
-    const NONE: Self = Self { count: 0, values: Values(std::ptr::null_mut()) };
+    pub(super) const NONE: Self = Self { count: 0, values: Values(std::ptr::null_mut()) };
 
-    fn leak(args: Vec<CString>) -> Result<Self> {
+    pub(super) fn leak(args: Vec<CString>) -> Result<Self> {
         let count = c_int::try_from(args.len())
             .map_err(|_| Error::invalid("too many arguments for the program", Some("pass them in a file")))?;
         let strings = args.into_iter().map(CString::into_raw);
         let values: Vec<_> = strings.chain([std::ptr::null_mut()]).collect();
         Ok(Self { count, values: Values(values.leak().as_mut_ptr()) })
+    }
+
+    pub(super) fn values(&self) -> *const *const c_char {
+        self.values.0.cast_const().cast()
     }
 
     /// Makes `argv[0]` the C library's name of the program.

@@ -31,18 +31,16 @@ pub(super) use glibc::{HandlerFn, register_at_exit, register_at_fork, register_a
 
 #[cfg(target_env = "gnu")]
 mod glibc {
-    use super::super::{arch, images};
+    use super::super::arch;
+    use super::super::exit_handlers::{self, dso_handle};
     use super::stat;
     use crate::base::ExecutorAddr;
     use crate::sys::dl;
     use std::ffi::{c_int, c_void};
 
-    /// A handler for exit or fork. Handlers for exit are called with one argument, which those of C ignore.
-    pub(in crate::runtime) type HandlerFn = unsafe extern "C-unwind" fn(*mut c_void);
+    pub(in crate::runtime) use super::super::exit_handlers::HandlerFn;
 
     unsafe extern "C" {
-        fn __cxa_atexit(handler: HandlerFn, argument: *mut c_void, dso_handle: *mut c_void) -> c_int;
-        fn __cxa_at_quick_exit(handler: HandlerFn, dso_handle: *mut c_void) -> c_int;
         fn __register_atfork(
             prepare: Option<HandlerFn>,
             parent: Option<HandlerFn>,
@@ -89,17 +87,15 @@ mod glibc {
         Some(ExecutorAddr(function.addr() as u64))
     }
 
-    /// The `__dso_handle` of the first of `addresses` that lies in an image; null, which means the whole process, if
-    /// none does.
-    fn dso_handle(addresses: &[usize]) -> *mut c_void {
-        let handle =
-            addresses.iter().find_map(|address| images::dso_handle_of(ExecutorAddr(*address as u64)));
-        std::ptr::with_exposed_provenance_mut(handle.unwrap_or_default().0 as usize)
-    }
-
     pub(in crate::runtime) unsafe extern "C" fn register_at_exit(handler: HandlerFn, caller: usize) -> c_int {
         // SAFETY: the caller of atexit gives a handler that may be called at exit.
-        unsafe { __cxa_atexit(handler, std::ptr::null_mut(), dso_handle(&[handler as usize, caller])) }
+        unsafe {
+            exit_handlers::register_at_exit(
+                handler,
+                std::ptr::null_mut(),
+                dso_handle(&[handler as usize, caller]),
+            )
+        }
     }
 
     pub(in crate::runtime) unsafe extern "C" fn register_at_quick_exit(
@@ -107,7 +103,7 @@ mod glibc {
         caller: usize,
     ) -> c_int {
         // SAFETY: the caller of at_quick_exit gives a handler that may be called then.
-        unsafe { __cxa_at_quick_exit(handler, dso_handle(&[handler as usize, caller])) }
+        unsafe { exit_handlers::register_at_quick_exit(handler, dso_handle(&[handler as usize, caller])) }
     }
 
     pub(in crate::runtime) unsafe extern "C" fn register_at_fork(

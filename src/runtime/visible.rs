@@ -166,7 +166,6 @@ pub fn lookup(name: &[u8]) -> Option<ExecutorAddr> {
     let function = match name {
         b"dladdr" => dladdr as *const (),
         b"dl_iterate_phdr" => dl_iterate_phdr as *const (),
-        b"dlopen" => dlopen as *const (),
         _ => return None,
     };
     Some(ExecutorAddr(function.addr() as u64))
@@ -241,19 +240,6 @@ unsafe extern "C" fn dladdr(address: *const c_void, info: *mut libc::Dl_info) ->
         // SAFETY: as called.
         None => unsafe { libc::dladdr(address, info) },
     }
-}
-
-/// Loads a library that may refer to what images define.
-unsafe extern "C-unwind" fn dlopen(path: *const c_char, mode: c_int) -> *mut c_void {
-    unsafe extern "C-unwind" {
-        /// Runs initialisers, which may throw.
-        #[link_name = "dlopen"]
-        fn system_dlopen(path: *const c_char, mode: c_int) -> *mut c_void;
-    }
-    // A library that needs none of it can be loaded all the same; one that does will say what it misses.
-    let _ = publish();
-    // SAFETY: as called.
-    unsafe { system_dlopen(path, mode) }
 }
 
 type Callback = unsafe extern "C-unwind" fn(*mut libc::dl_phdr_info, usize, *mut c_void) -> c_int;

@@ -4,7 +4,7 @@ use super::dylib::JitDylib;
 use super::facts::Facts;
 use super::flags::{ExecutorSymbol, JitSymbolFlags};
 use super::generator::{DefinitionGenerator, WantedName};
-use super::image::{Image, ImageParts, plan_of};
+use super::image::{Image, ImageParts, OwnMemory};
 use super::lookup::LookupKind;
 use super::names::{display, spelled};
 use super::slab::Key;
@@ -14,6 +14,7 @@ use super::unit::{Existing, Material, NewUnit};
 use super::visible::{OfLink, show};
 use crate::base::Result;
 use crate::graph::Spelling;
+use crate::host::plan_of;
 use crate::link::{Linked, LinkedSymbols};
 use std::sync::Arc;
 
@@ -32,6 +33,7 @@ impl JitDylib {
 
     fn adopt_in(&self, tracker: Key, linked: Linked<'static>) -> Result<()> {
         let (plan, dso_handle) = (plan_of(linked.init_functions()), linked.dso_handle());
+        let memory = OwnMemory::of(&linked);
         let (allocation, symbols) = linked.into_parts();
         let symbols = Arc::new(symbols);
         let runs = self.session.actions().is_some();
@@ -46,12 +48,15 @@ impl JitDylib {
             runs,
             sequence: self.session.next_image(),
             symbols: Some(Arc::clone(&symbols)),
+            first_unit: 0,
+            memory,
+            owner: self.session.owner(),
+            dylib: self.inner.number,
         }));
-        let weak = Arc::downgrade(&image);
-        let unit = unit_of(image, &[])?;
+        let unit = unit_of(Arc::clone(&image), &[])?;
         let mut state = self.session.lock();
         let unit = state.define(&self.inner, tracker, unit)?;
-        state.initializers.entry(self.inner.id()).or_default().images.push(weak);
+        state.initializers.entry(self.inner.id()).or_default().add(&image);
         drop(state);
         self.add_generator(AdoptedNames { symbols, unit });
         Ok(())

@@ -16,7 +16,7 @@ use crate::base::Result;
 use crate::sys::dl;
 use std::any::Any;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// Which symbols of a dylib a search finds.
@@ -35,10 +35,14 @@ pub(super) type Order = Arc<[(Arc<Dylib>, Visibility)]>;
 /// What all handles of a dylib share.
 pub(super) struct Dylib {
     pub(super) name: Arc<str>,
+    /// What tells it from all other dylibs of this process, at any time; never zero.
+    pub(super) number: u64,
     pub(super) table: SymbolTable,
     pub(super) default_tracker: Key,
-    /// Itself first, with all its symbols.
+    /// Itself first, with all its symbols; the session's own names last.
     order: RwLock<Option<Order>>,
+    /// The dylib of the session's own names, but for that one itself.
+    runtime: Option<Arc<Dylib>>,
     generators: RwLock<Arc<[Arc<GeneratorSlot>]>>,
     /// Whether weak definitions give way to what the process has.
     gives_way: AtomicBool,
@@ -51,10 +55,13 @@ impl std::fmt::Debug for Dylib {
 }
 
 impl Dylib {
-    pub(super) fn new(name: Arc<str>, default_tracker: Key) -> Self {
+    pub(super) fn new(name: Arc<str>, default_tracker: Key, runtime: Option<Arc<Dylib>>) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
         let generators: [Arc<GeneratorSlot>; 0] = [];
         Self {
             name,
+            number: NEXT.fetch_add(1, Relaxed),
+            runtime,
             table: SymbolTable::default(),
             default_tracker,
             order: RwLock::default(),
@@ -71,11 +78,26 @@ impl Dylib {
     /// The order in which what it refers to is looked for: itself first.
     pub(super) fn order(self: &Arc<Self>) -> Order {
         let order = self.order.read().unwrap_or_else(PoisonError::into_inner);
-        order.clone().unwrap_or_else(|| [(Arc::clone(self), Visibility::All)].into())
+        order.clone().unwrap_or_else(|| {
+            let runtime = self.runtime.clone().map(|runtime| (runtime, Visibility::Exported));
+            [(Arc::clone(self), Visibility::All)].into_iter().chain(runtime).collect()
+        })
     }
 
-    pub(super) fn set_order(&self, order: Option<Order>) {
-        *self.order.write().unwrap_or_else(PoisonError::into_inner) = order;
+    pub(super) fn set_order(&self, order: Vec<(Arc<Dylib>, Visibility)>) {
+        let runtime = self.runtime.clone().map(|runtime| (runtime, Visibility::Exported));
+        let named = order.into_iter().filter(|(dylib, _)| !dylib.is_runtime());
+        *self.order.write().unwrap_or_else(PoisonError::into_inner) = Some(named.chain(runtime).collect());
+    }
+
+    /// It refers to itself alone.
+    pub(super) fn reset_order(&self) {
+        *self.order.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Whether it is that of the session's own names, which no link order shows.
+    pub(super) fn is_runtime(&self) -> bool {
+        self.runtime.is_none()
     }
 
     pub(super) fn generators(&self) -> Arc<[Arc<GeneratorSlot>]> {
@@ -155,9 +177,9 @@ impl JitDylib {
     pub fn set_link_order(&self, order: &[(&JitDylib, Visibility)]) {
         let rest = order.iter().filter(|(dylib, _)| *dylib != self);
         let rest = rest.map(|(dylib, visibility)| (Arc::clone(&dylib.inner), *visibility));
-        let order: Order = std::iter::once((Arc::clone(&self.inner), Visibility::All)).chain(rest).collect();
+        let order = std::iter::once((Arc::clone(&self.inner), Visibility::All)).chain(rest).collect();
         self.session.lock().dependencies_changed();
-        self.inner.set_order(Some(order));
+        self.inner.set_order(order);
     }
 
     /// Adds a dylib at the end of the link order: of what it has, exported symbols are found.
@@ -167,7 +189,7 @@ impl JitDylib {
         if order.iter().all(|(known, _)| !Arc::ptr_eq(known, &dylib.inner)) {
             order.push((Arc::clone(&dylib.inner), Visibility::Exported));
             state.dependencies_changed();
-            self.inner.set_order(Some(order.into()));
+            self.inner.set_order(order);
         }
     }
 
@@ -175,7 +197,9 @@ impl JitDylib {
     #[must_use]
     pub fn link_order(&self) -> Vec<(JitDylib, Visibility)> {
         let handle = |inner: &Arc<Dylib>| Self { session: self.session.clone(), inner: Arc::clone(inner) };
-        self.inner.order().iter().map(|(dylib, visibility)| (handle(dylib), *visibility)).collect()
+        let order = self.inner.order();
+        let shown = order.iter().filter(|(dylib, _)| !dylib.is_runtime());
+        shown.map(|(dylib, visibility)| (handle(dylib), *visibility)).collect()
     }
 
     /// Has weak definitions of objects that are added from now on give way to what this process exports by their names, as
@@ -348,7 +372,7 @@ impl JitDylib {
     pub(super) fn withdraw(&self) {
         self.inner.generators().iter().for_each(|slot| slot.withdraw());
         self.inner.set_generators(Vec::new());
-        self.inner.set_order(None);
+        self.inner.reset_order();
     }
 
     pub(super) fn add_objects_to(&self, tracker: Key, objects: Vec<ObjectBuffer>) -> Result<()> {
@@ -410,6 +434,17 @@ impl JitDylib {
         symbols: &[(Vec<u8>, ExecutorSymbol)],
         owner: Arc<dyn Any + Send + Sync>,
     ) -> Result<()> {
+        let tracker = tracker.map_or(self.inner.default_tracker, |tracker| tracker.key().0);
+        self.define_owned_in(tracker, unit_name, symbols, owner)
+    }
+
+    pub(super) fn define_owned_in(
+        &self,
+        tracker: Key,
+        unit_name: &str,
+        symbols: &[(Vec<u8>, ExecutorSymbol)],
+        owner: Arc<dyn Any + Send + Sync>,
+    ) -> Result<()> {
         let names = symbols.iter().map(|(name, symbol)| (name.as_slice(), symbol.flags));
         let facts = Facts::of_names(unit_name, names)?;
         let image = Arc::new(Image::of_owner(owner, self.session.next_image()));
@@ -421,7 +456,6 @@ impl JitDylib {
             existing: Existing::Refuse,
             image: Some(image),
         };
-        let tracker = tracker.map_or(self.inner.default_tracker, |tracker| tracker.key().0);
         self.session.lock().define(&self.inner, tracker, new).map(drop)
     }
 
@@ -440,7 +474,7 @@ impl JitDylib {
     pub(crate) fn set_whole_order(&self, order: &[(&JitDylib, Visibility)]) {
         let order = order.iter().map(|(dylib, visibility)| (Arc::clone(&dylib.inner), *visibility));
         self.session.lock().dependencies_changed();
-        self.inner.set_order(Some(order.collect()));
+        self.inner.set_order(order.collect());
     }
 
     pub(super) fn define_aliases_in(

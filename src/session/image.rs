@@ -7,14 +7,17 @@
 use super::thread_locals::ThreadLocals;
 use crate::alloc::FinalizedAllocation;
 use crate::base::{ExecutorAddr, Result};
-use crate::link::LinkedSymbols;
-use crate::runtime::program::{finalize_image, initialize_image};
+use crate::link::{Linked, LinkedSymbols, WritableMemory};
+use crate::runtime::exit_handlers::has_thread_handlers;
+use crate::runtime::owners::{OwnedImage, Owner};
+use crate::runtime::snapshot::Snapshot;
+use crate::runtime::update::{self, Member};
 use crate::runtime::visible::Visible;
-use crate::runtime::{self, InitPlan};
+use crate::runtime::{InitPlan, thread_locals};
 use std::any::Any;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// The memory of units that were linked together. It is freed when nobody needs it any more: its units, what refers to
 /// it, and typed symbols each hold it.
@@ -22,7 +25,7 @@ pub(crate) struct Image {
     allocation: Option<Box<dyn FinalizedAllocation>>,
     /// What it refers to: freed after it.
     needs: Vec<Arc<Image>>,
-    plan: Mutex<InitPlan>,
+    plan: InitPlan,
     dso_handle: ExecutorAddr,
     pub(super) thread_locals: Option<ThreadLocals>,
     /// What the process sees of it.
@@ -30,10 +33,19 @@ pub(crate) struct Image {
     /// Whether code of it may have registered exit handlers.
     runs: bool,
     initialized: AtomicBool,
+    memory: OwnMemory,
+    /// What `memory` held before it was initialised, of images that can be initialised again.
+    initial: Mutex<Option<Snapshot>>,
+    /// It was finalized after it had been initialised: it is as it was left.
+    is_spent: AtomicBool,
+    /// Makes it known whose it is.
+    _owner: Option<OwnedImage>,
     /// Images are numbered in the order of linking.
     pub(super) sequence: u64,
     /// What is known of its addresses, if that was kept.
     symbols: Option<Arc<LinkedSymbols<'static>>>,
+    /// The number of the first of its units, which are numbered in the order in which they were added.
+    pub(super) first_unit: u64,
     /// What else goes when the image goes.
     owned: Option<Arc<dyn Any + Send + Sync>>,
     /// Who leads calls into the image, and has to know when it goes: by address and number.
@@ -77,34 +89,55 @@ pub(super) struct ImageParts {
     pub(super) runs: bool,
     pub(super) sequence: u64,
     pub(super) symbols: Option<Arc<LinkedSymbols<'static>>>,
+    pub(super) first_unit: u64,
+    pub(super) memory: OwnMemory,
+    pub(super) owner: Weak<dyn Owner>,
+    /// The number of the dylib that it is of, or the first of them.
+    pub(super) dylib: u64,
+}
+
+/// What an image's code can change.
+#[derive(Debug, Default)]
+pub(super) struct OwnMemory {
+    pub(super) writable: WritableMemory,
+    /// Module and offset of its thread-local variables.
+    pub(super) thread_locals: Option<(u64, u64)>,
+}
+
+impl OwnMemory {
+    pub(super) fn of(linked: &Linked<'_>) -> Self {
+        let start = linked.symbols.thread_home.map(|home| home.start());
+        Self {
+            writable: linked.writable_memory().clone(),
+            thread_locals: start.map(|first| (first.module, first.offset)),
+        }
+    }
 }
 
 impl Image {
     pub(super) fn new(parts: ImageParts) -> Self {
-        let ImageParts {
-            allocation,
-            needs,
-            plan,
-            dso_handle,
-            thread_locals,
-            visible,
-            runs,
-            sequence,
-            symbols,
-        } = parts;
+        let ImageParts { allocation, needs, plan, dso_handle, sequence, .. } = parts;
+        let runs = parts.runs && !dso_handle.is_null();
+        let owner = runs.then(|| OwnedImage::new(dso_handle, parts.owner, parts.dylib));
+        let symbols = parts.symbols;
         Self {
             symbols,
             owned: None,
             callers: Mutex::default(),
             allocation: Some(allocation),
             needs,
-            plan: Mutex::new(plan),
+            plan,
             dso_handle,
-            thread_locals,
-            visible,
-            runs: runs && !dso_handle.is_null(),
+            thread_locals: parts.thread_locals,
+            visible: parts.visible,
+            runs,
             initialized: AtomicBool::new(false),
+            memory: parts.memory,
+            initial: Mutex::default(),
+            is_spent: AtomicBool::new(false),
+            _owner: owner,
             sequence,
+            first_unit: parts.first_unit,
         }
     }
 
@@ -113,14 +146,19 @@ impl Image {
         Self {
             allocation: None,
             needs: Vec::new(),
-            plan: Mutex::default(),
+            plan: InitPlan::default(),
             dso_handle: ExecutorAddr::NULL,
             thread_locals: None,
             visible: None,
             runs: false,
             initialized: AtomicBool::new(false),
+            memory: OwnMemory::default(),
+            initial: Mutex::default(),
+            is_spent: AtomicBool::new(false),
+            _owner: None,
             sequence,
             symbols: None,
+            first_unit: 0,
             owned: Some(owned),
             callers: Mutex::default(),
         }
@@ -153,30 +191,91 @@ impl Image {
         }
     }
 
-    /// Runs the initialisers, unless they have run.
+    /// Whether it is still to be initialised; that is the caller's to do then.
+    pub(super) fn claim(&self) -> bool {
+        self.runs && !self.initialized.swap(true, Relaxed)
+    }
+
+    /// Whether it is initialised.
+    pub(super) fn is_initialized(&self) -> bool {
+        self.initialized.load(Relaxed) && !self.is_spent.load(Relaxed)
+    }
+
+    /// Whether it has been initialised and finalized, and cannot be initialised again: nobody has kept what it was.
+    pub(super) fn is_used_up(&self) -> bool {
+        self.is_spent.load(Relaxed) && self.initial().is_none()
+    }
+
+    fn initial(&self) -> MutexGuard<'_, Option<Snapshot>> {
+        self.initial.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has it be possible to initialise the image again: keeps what its memory holds, unless that has been done.
     ///
     /// # Safety
-    /// They may run now.
-    pub(super) unsafe fn initialize(&self) -> Result<()> {
-        if !self.runs || self.initialized.swap(true, Relaxed) {
-            return Ok(());
+    /// Nobody writes to the memory meanwhile.
+    pub(super) unsafe fn keep_initial(&self) {
+        let WritableMemory { content, zero_fill } = &self.memory.writable;
+        let mut initial = self.initial();
+        if self.runs && initial.is_none() && !self.is_spent.load(Relaxed) {
+            // SAFETY: the image is mapped; the rest is the caller's promise.
+            *initial = Some(unsafe { Snapshot::take(content, zero_fill) });
         }
-        let plan = std::mem::take(&mut *self.plan.lock().unwrap_or_else(PoisonError::into_inner));
-        if plan.is_empty() {
+    }
+
+    /// Makes the memory of an image that was finalized what it was before it was initialised.
+    ///
+    /// # Errors
+    /// Initial contents of thread-local variables cannot be written.
+    ///
+    /// # Safety
+    /// Nobody uses the image.
+    pub(super) unsafe fn reset(&self) -> Result<()> {
+        let initial = self.initial();
+        let Some(initial) = initial.as_ref().filter(|_| self.is_spent.swap(false, Relaxed)) else {
             return Ok(());
+        };
+        // SAFETY: the image is mapped; the rest is the caller's promise.
+        unsafe { initial.restore() };
+        self.memory.thread_locals.map_or(Ok(()), |(module, offset)| thread_locals::reset(module, offset))
+    }
+
+    /// It was finalized, or is about to be: it can be initialised again, once it is reset.
+    pub(super) fn spend(&self) {
+        let is_kept = self.initial().is_some();
+        if is_kept || self.initialized.load(Relaxed) {
+            self.is_spent.store(true, Relaxed);
         }
-        // SAFETY: the image is finalized and has not been initialised; dropping it finalizes it first. The rest is the
-        // caller's promise.
-        unsafe { initialize_image(plan, self.dso_handle) }
+        if is_kept {
+            self.initialized.store(false, Relaxed);
+        }
+    }
+
+    /// Whether threads have destructors of its objects to run when they end.
+    pub(super) fn is_needed_by_threads(&self) -> bool {
+        self.runs && has_thread_handlers(self.dso_handle)
+    }
+
+    /// What is initialised of it.
+    pub(super) fn member(&self, of_program: bool) -> Member<'_> {
+        Member { plan: &self.plan, dso_handle: self.dso_handle, of_program }
     }
 
     /// Runs exit handlers and finalisers; they do not run again.
-    pub(super) fn finalize(&self) {
+    fn finalize(&self) {
         if self.runs {
             // SAFETY: the image is mapped as long as it is borrowed. Only code that was called has registered anything,
             // and for such calls somebody has vouched.
-            unsafe { finalize_image(self.dso_handle) };
+            unsafe { update::finalize(&[self.dso_handle]) };
         }
+    }
+
+    /// The same for several, as if they were one.
+    pub(super) fn finalize_all(images: &[Arc<Self>]) {
+        let handles: Vec<_> =
+            images.iter().filter(|image| image.runs).map(|image| image.dso_handle).collect();
+        // SAFETY: as in `finalize`.
+        unsafe { update::finalize(&handles) };
     }
 }
 
@@ -194,23 +293,5 @@ impl Drop for Image {
                 rest.append(&mut image.needs);
             }
         }
-    }
-}
-
-/// The plan of a linked image's initialisers.
-pub(super) fn plan_of(functions: &crate::link::InitFunctions) -> InitPlan {
-    use crate::link::InitStep;
-    let convert = |steps: &[InitStep]| {
-        let step = |step: &InitStep| match *step {
-            InitStep::Call(address) => runtime::InitStep::Call(address),
-            InitStep::Array(range) => runtime::InitStep::Array(range),
-            InitStep::ReversedArray(range) => runtime::InitStep::ReversedArray(range),
-        };
-        steps.iter().map(step).collect()
-    };
-    InitPlan {
-        preinit: convert(&functions.preinit),
-        init: convert(&functions.init),
-        fini: convert(&functions.fini),
     }
 }

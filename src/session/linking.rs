@@ -3,6 +3,10 @@
 //! Units of one tracker go together: they come and go together. Those of several trackers do so only if they need each
 //! other. Where a batch fails, its units are linked again by strongly connected components, so that what does not depend
 //! on the fault is not harmed by it.
+//!
+//! # Safety
+//! Memory is copied before anybody knows of it.
+#![allow(unsafe_code)]
 
 use super::activity::Activity;
 use super::buffer::ObjectBuffer;
@@ -10,7 +14,7 @@ use super::condense::components;
 use super::dylib::{Dylib, JitDylib, Order, Visibility};
 use super::facts::{Def, Facts};
 use super::flags::{ExecutorSymbol, JitSymbolFlags};
-use super::image::{Image, ImageParts, plan_of};
+use super::image::{Image, ImageParts, OwnMemory};
 use super::lookup::{Guard, guarded};
 use super::names;
 use super::plugin::{EmittedInfo, LinkInfo};
@@ -24,6 +28,7 @@ use super::visible::{OfSession, show};
 use crate::base::{Error, Result};
 use crate::formats::{GlobalKind, Object};
 use crate::graph::{Linkage, Scope, Spelling};
+use crate::host::plan_of;
 use crate::link::{Batch, LinkContext, LinkOptions, Linked, Plugin, Prepared, link};
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -36,6 +41,7 @@ struct Claim {
     dylib: Arc<Dylib>,
     tracker: Key,
     order: Order,
+    sequence: u64,
     facts: Arc<Facts>,
     objects: Vec<ObjectBuffer>,
     is_alias: bool,
@@ -172,7 +178,8 @@ impl ExecutionSession {
         let linked = self.link_with(batch, &resolver, info, keep)?;
         let symbols =
             members.iter().map(|&member| (member, symbols_of(&linked, &claims[member], naming))).collect();
-        let image = self.image_of(linked, resolver, info)?;
+        let first_unit = members.iter().map(|member| claims[*member].sequence).min().unwrap_or(0);
+        let image = self.image_of(linked, resolver, info, first_unit)?;
         Ok(Emitted { image: Some(image), symbols })
     }
 
@@ -203,6 +210,7 @@ impl ExecutionSession {
         linked: Linked<'_>,
         resolver: SessionResolver<'_>,
         info: &LinkInfo<'_>,
+        first_unit: u64,
     ) -> Result<Arc<Image>> {
         for plugin in self.plugins().iter() {
             plugin.emitted(&EmittedInfo { link: info, segments: linked.segments() })?;
@@ -215,18 +223,27 @@ impl ExecutionSession {
         Ok(Arc::new(Image::new(ImageParts {
             visible,
             needs: resolver.into_needs(),
+            memory: OwnMemory::of(&linked),
+            owner: self.owner(),
+            dylib: info.dylib.inner.number,
             plan: plan_of(linked.init_functions()),
             dso_handle: linked.dso_handle(),
             thread_locals: ThreadLocals::of(&linked.symbols),
             runs: self.actions().is_some(),
             sequence,
             symbols: None,
+            first_unit,
             allocation: linked.into_allocation(),
         })))
     }
 
     fn publish(&self, claims: &[Claim], emitted: Emitted) {
         let mut state = self.lock();
+        let of_open = |(member, _): &(usize, _)| state.is_open(&claims[*member].dylib);
+        if let Some(image) = emitted.image.as_ref().filter(|_| emitted.symbols.iter().any(of_open)) {
+            // SAFETY: nobody knows where it is before it is published.
+            unsafe { image.keep_initial() };
+        }
         let mut dylibs: Vec<&Arc<Dylib>> = Vec::new();
         for (member, symbols) in &emitted.symbols {
             let claim = &claims[*member];
@@ -241,8 +258,7 @@ impl ExecutionSession {
         }
         if let Some(image) = &emitted.image {
             for dylib in dylibs {
-                let initializers = state.initializers.entry(dylib.id()).or_default();
-                initializers.images.push(Arc::downgrade(image));
+                state.initializers.entry(dylib.id()).or_default().add(image);
             }
         }
         self.notify();
@@ -282,6 +298,7 @@ fn claim(state: &mut State, keys: &[Key], activity: Activity) -> Vec<Claim> {
             dylib: Arc::clone(&unit.dylib),
             tracker: unit.tracker,
             order: unit.order(),
+            sequence: unit.sequence,
             facts: Arc::clone(&unit.facts),
             objects,
             is_alias: matches!(unit.material, Material::Alias),

@@ -321,7 +321,8 @@ impl ExecutionSession {
             near_misses: if position < EXPLAINED { near_misses(order, name) } else { Vec::new() },
         };
         let symbols = missing.iter().enumerate().map(describe).collect();
-        let searched = order.iter().map(|(dylib, _)| dylib.name.to_string()).collect();
+        let shown = order.iter().filter(|(dylib, _)| !dylib.is_runtime());
+        let searched = shown.map(|(dylib, _)| dylib.name.to_string()).collect();
         Error::NotFound(Box::new(NotFound { symbols, searched }))
     }
 

@@ -12,6 +12,7 @@
 mod activity;
 mod adopt;
 mod buffer;
+mod callbacks;
 mod compile;
 mod condense;
 mod dump;
@@ -28,6 +29,7 @@ mod linking;
 mod lookup;
 mod materialize;
 mod names;
+mod opening;
 mod plugin;
 mod resolver;
 #[expect(clippy::module_inception, reason = "the session is what this is about")]
@@ -53,6 +55,7 @@ pub(crate) use image::{Image, ImageCaller, ImageId};
 pub use jit::Jit;
 pub use lookup::{LookupKind, LookupName};
 pub use materialize::{MaterializationRequest, MaterializationUnit, Materialized};
+pub use opening::DylibHandle;
 pub use plugin::{EmittedInfo, LinkInfo, ResourceKey, SessionPlugin};
 pub use session::{ExecutionSession, SessionOptions};
 pub use tracker::{Removed, ResourceTracker};

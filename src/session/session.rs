@@ -1,5 +1,6 @@
 //! The session: what dylibs share.
 
+use super::callbacks::Callbacks;
 use super::dylib::{Dylib, JitDylib};
 use super::image::Image;
 use super::lookup::Guard;
@@ -7,9 +8,10 @@ use super::plugin::SessionPlugin;
 use super::state::{State, Tracker};
 use super::tracker::Removed;
 use crate::alloc::{InProcessManager, MemoryManager};
-use crate::base::{Error, Result};
+use crate::base::{Error, ExecutorAddr, Result};
 use crate::host::HostActions;
 use crate::link::{ImageActions, LinkOptions};
+use crate::runtime::owners::{OpenMode, Owner, Scope};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock, Weak};
 
@@ -73,6 +75,9 @@ struct Inner {
     changed: Condvar,
     plugins: RwLock<Plugins>,
     images: AtomicU64,
+    /// What is at the end of every link order.
+    runtime: Arc<Dylib>,
+    callbacks: Callbacks,
 }
 
 impl std::fmt::Debug for ExecutionSession {
@@ -94,13 +99,19 @@ impl ExecutionSession {
     #[must_use]
     pub fn with_options(options: SessionOptions) -> Self {
         let plugins: [Arc<dyn SessionPlugin>; 0] = [];
-        Self(Arc::new(Inner {
+        let mut state = State::default();
+        let tracker = state.trackers.insert(Tracker::default());
+        let session = Self(Arc::new(Inner {
             options,
-            state: Mutex::default(),
+            state: Mutex::new(state),
             changed: Condvar::new(),
             plugins: RwLock::new(plugins.into()),
             images: AtomicU64::new(0),
-        }))
+            runtime: Arc::new(Dylib::new("<session>".into(), tracker, None)),
+            callbacks: Callbacks::default(),
+        }));
+        session.serve_linked_code();
+        session
     }
 
     /// Makes a dylib without symbols that refers to itself alone.
@@ -115,7 +126,7 @@ impl ExecutionSession {
             return Err(Error::invalid(what, Some("give it another name, or use that one")));
         }
         let tracker = state.trackers.insert(Tracker::default());
-        let inner = Arc::new(Dylib::new(name, tracker));
+        let inner = Arc::new(Dylib::new(name, tracker, Some(Arc::clone(&self.0.runtime))));
         state.dylibs.push(Arc::clone(&inner));
         drop(state);
         Ok(JitDylib { session: self.clone(), inner })
@@ -152,7 +163,7 @@ impl ExecutionSession {
             let order = other.order();
             if order.iter().any(|(known, _)| Arc::ptr_eq(known, &dylib.inner)) {
                 let rest = order.iter().filter(|(known, _)| !Arc::ptr_eq(known, &dylib.inner));
-                other.set_order(Some(rest.cloned().collect()));
+                other.set_order(rest.cloned().collect());
             }
         }
         state.dependencies_changed();
@@ -204,6 +215,20 @@ impl ExecutionSession {
         Arc::clone(&self.0.plugins.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    pub(super) fn runtime_dylib(&self) -> Arc<Dylib> {
+        Arc::clone(&self.0.runtime)
+    }
+
+    pub(super) fn callbacks(&self) -> &Callbacks {
+        &self.0.callbacks
+    }
+
+    /// Itself, as what answers linked code.
+    pub(super) fn owner(&self) -> Weak<dyn Owner> {
+        let inner: Weak<Inner> = Arc::downgrade(&self.0);
+        inner
+    }
+
     /// Never held while the user's code runs.
     pub(super) fn lock(&self) -> Guard<'_> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -224,12 +249,41 @@ impl ExecutionSession {
     }
 }
 
+impl Owner for Inner {
+    fn open(self: Arc<Self>, name: &[u8], mode: OpenMode) -> Option<Result<Option<u64>>> {
+        ExecutionSession(self).open_for_code(name, mode)
+    }
+
+    fn close(self: Arc<Self>, dylib: u64) -> Result<()> {
+        ExecutionSession(self).close_for_code(dylib)
+    }
+
+    fn symbol(
+        self: Arc<Self>,
+        scope: Scope,
+        caller: Option<u64>,
+        name: &[u8],
+        version: Option<&[u8]>,
+    ) -> Result<Option<ExecutorAddr>> {
+        ExecutionSession(self).symbol_for_code(scope, caller, name, version)
+    }
+
+    fn callback(&self, name: &[u8]) -> Option<u64> {
+        self.callbacks.number(name)
+    }
+
+    fn dispatch(&self, tag: u64, argument: &[u8]) -> Option<Result<Vec<u8>>> {
+        let handler = self.callbacks.handler(tag)?;
+        Some(handler(argument))
+    }
+}
+
 impl Drop for Inner {
     /// Finalisers run and memory is freed, last linked first. Dylibs refer to each other, and let go of that.
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
         for dylib in &state.dylibs {
-            dylib.set_order(None);
+            dylib.reset_order();
             dylib.set_generators(Vec::new());
         }
         let mut images: Vec<Arc<Image>> =

@@ -33,17 +33,52 @@ pub(super) struct State {
     pub(super) epoch: u64,
     pub(super) stamp: u64,
     sequence: u64,
+    openings: u64,
 }
 
-/// What is still to be initialised in a dylib.
+/// What is initialised of a dylib, and what is not yet.
 #[derive(Debug, Default)]
 pub(super) struct Initializers {
     /// Units that have initialisers and may not be linked yet.
     pub(super) units: Vec<Key>,
-    /// Linked images in the order of linking.
+    /// Linked images that have not been initialised.
     pub(super) images: Vec<Weak<Image>>,
-    /// Who runs them now.
+    /// All linked images, and some that have gone.
+    all: Vec<Weak<Image>>,
+    /// How many of those that have gone are put up with.
+    room: usize,
+    /// Who runs initialisers or finalisers now.
     pub(super) busy: Option<Activity>,
+    /// How often it was opened and not closed.
+    pub(super) opened: usize,
+    /// It stays initialised whatever is closed.
+    pub(super) kept: bool,
+    /// Searches of everything find its symbols; in the order of these numbers.
+    pub(super) global: Option<u64>,
+    /// Since when it is initialised: dylibs are finalized in the reverse order.
+    pub(super) since: Option<u64>,
+}
+
+impl Initializers {
+    /// An image that was linked.
+    pub(super) fn add(&mut self, image: &Arc<Image>) {
+        self.images.push(Arc::downgrade(image));
+        if self.all.len() > self.room {
+            self.all.retain(|image| image.strong_count() > 0);
+            self.room = self.all.len() * 2 + 16;
+        }
+        self.all.push(Arc::downgrade(image));
+    }
+
+    /// All linked images, in the order of linking.
+    pub(super) fn living(&self) -> Vec<Arc<Image>> {
+        self.all.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Whether somebody counts on its being initialised, other than a dylib that refers to it.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.kept || self.opened > 0
+    }
 }
 
 /// What becomes of a new definition.
@@ -55,6 +90,18 @@ enum Verdict {
 }
 
 impl State {
+    /// Whether a dylib is open, or being opened, and can be opened again once it is closed.
+    pub(super) fn is_open(&self, dylib: &Arc<Dylib>) -> bool {
+        let of_dylib = self.initializers.get(&dylib.id());
+        of_dylib.is_some_and(|of_dylib| !of_dylib.kept && (of_dylib.opened > 0 || of_dylib.since.is_some()))
+    }
+
+    /// A number larger than those before.
+    pub(super) fn next_opening(&mut self) -> u64 {
+        self.openings += 1;
+        self.openings
+    }
+
     /// A name may mean something else from now on.
     pub(super) fn dependencies_changed(&mut self) {
         self.epoch += 1;

@@ -217,6 +217,18 @@ pub(crate) fn symbol_at(address: ExecutorAddr) -> Option<SymbolAt> {
     })
 }
 
+/// The library that `address` lies in; none for the program itself.
+#[must_use]
+pub(crate) fn library_at(address: ExecutorAddr) -> Option<Library> {
+    let mut info =
+        libc::Dl_info { dli_fname: null(), dli_fbase: null_mut(), dli_sname: null(), dli_saddr: null_mut() };
+    // SAFETY: the loader only compares the address, and writes to the place given.
+    let found = unsafe { libc::dladdr(address.0 as *const c_void, &raw mut info) } != 0;
+    // SAFETY: where an object was found, its name is null or a C string.
+    let path = if found { unsafe { path_of(info.dli_fname) } } else { None };
+    Library::open(&path?, OpenFlags::IF_LOADED).ok()
+}
+
 /// # Safety
 /// `text` is null or a C string.
 unsafe fn path_of(text: *const c_char) -> Option<PathBuf> {

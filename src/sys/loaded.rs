@@ -141,6 +141,31 @@ pub(crate) fn thread_image(address: u64) -> Option<ThreadImage> {
     found
 }
 
+/// Whether `dlopen` has given out this handle, of a library that is still loaded, or could.
+pub(crate) fn is_handle(handle: *mut c_void) -> bool {
+    /// The start of the C library's `struct link_map`, which `<link.h>` makes public; a handle is the address of one.
+    #[repr(C)]
+    struct LinkMap {
+        address: u64,
+        name: *const c_void,
+        dynamic: *const c_void,
+        next: *mut LinkMap,
+    }
+    // SAFETY: the program's own handle; there is nothing to load.
+    let program = unsafe { libc::dlopen(std::ptr::null(), libc::RTLD_LAZY) };
+    let mut found = false;
+    for_each(&mut |_| {
+        let mut map = program.cast::<LinkMap>();
+        while !map.is_null() && !found {
+            found = map.cast() == handle;
+            // SAFETY: the loader keeps its list as it is while it calls this.
+            map = unsafe { (*map).next };
+        }
+        ControlFlow::Break(())
+    });
+    found
+}
+
 /// Does `write` while `size` bytes of initial contents are writable.
 ///
 /// # Errors

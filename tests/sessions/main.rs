@@ -5,11 +5,14 @@
 #![allow(unsafe_code)]
 
 mod adopted;
+mod callbacks;
 mod darwin;
 mod definitions;
 mod dylibs;
+mod exit_handlers;
 mod failures;
 mod initializers;
+mod opening;
 #[allow(dead_code)]
 mod support;
 mod symbolize;

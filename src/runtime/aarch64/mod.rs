@@ -26,6 +26,7 @@ use super::builtins::Entry;
 use super::program::OutermostFn;
 #[cfg(target_env = "gnu")]
 use super::static_libc::{self, HandlerFn};
+use super::{callbacks, dlfcn};
 use std::arch::naked_asm;
 #[cfg(target_env = "gnu")]
 use std::ffi::c_int;
@@ -82,6 +83,35 @@ pub(super) unsafe extern "C" fn call_outermost(function: OutermostFn, data: *mut
     )
 }
 
+/// Calls `function(data)` and returns null, or the exception that [`personality`](super::catch::personality) has caught: the
+/// landing pad stands where there would be a table.
+#[unsafe(naked)]
+pub(super) unsafe extern "C-unwind" fn call_catching(
+    function: OutermostFn,
+    data: *mut c_void,
+) -> *mut c_void {
+    naked_asm!(
+        ".cfi_startproc",
+        ".cfi_personality 0x1b, {personality}",
+        ".cfi_lsda 0x1b, .Ljitlink_caught",
+        "stp x29, x30, [sp, #-16]!",
+        ".cfi_def_cfa_offset 16",
+        ".cfi_offset x29, -16",
+        ".cfi_offset x30, -8",
+        "mov x29, sp",
+        "mov x9, x0",
+        "mov x0, x1",
+        "blr x9",
+        "mov x0, #0",
+        ".Ljitlink_caught:",
+        "ldp x29, x30, [sp], #16",
+        ".cfi_def_cfa_offset 0",
+        "ret",
+        ".cfi_endproc",
+        personality = sym super::catch::personality,
+    )
+}
+
 /// `atexit`, with its return address as one more argument.
 #[cfg(target_env = "gnu")]
 #[unsafe(naked)]
@@ -105,6 +135,65 @@ pub(super) unsafe extern "C" fn pthread_atfork(
     child: Option<HandlerFn>,
 ) -> c_int {
     naked_asm!("mov x3, x30", "b {}", sym static_libc::register_at_fork)
+}
+
+/// Code of a function of one argument that calls `function` with a second one.
+pub(super) fn bound_call(function: u64, second: u64) -> Vec<u8> {
+    const BTI_C: u32 = 0xd503_245f;
+    const MOVZ: u32 = 0xd280_0000;
+    const MOVK: u32 = 0xf280_0000;
+    const BR_X16: u32 = 0xd61f_0200;
+    let load = |register: u32, value: u64| {
+        (0..4u32).map(move |group| {
+            let bits = (value >> (16 * group)) as u32 & 0xffff;
+            let operation = if group == 0 { MOVZ } else { MOVK };
+            operation | group << 21 | bits << 5 | register
+        })
+    };
+    let words = [BTI_C].into_iter().chain(load(1, second)).chain(load(16, function)).chain([BR_X16]);
+    words.flat_map(u32::to_le_bytes).collect()
+}
+
+/// `PerformCustomCallback`, with its return address as one more argument.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn perform_custom_callback() {
+    naked_asm!("mov x2, x30", "b {}", sym callbacks::perform)
+}
+
+/// `jit_dispatch`, with its return address as one more argument.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn jit_dispatch() {
+    naked_asm!("mov x4, x30", "b {}", sym callbacks::dispatch)
+}
+
+/// `dlopen`, with its return address as one more argument.
+#[unsafe(naked)]
+pub(super) unsafe extern "C-unwind" fn dlopen() {
+    naked_asm!("mov x2, x30", "b {}", sym dlfcn::open_anything)
+}
+
+/// `jit_dlopen`, with its return address as one more argument.
+#[unsafe(naked)]
+pub(super) unsafe extern "C-unwind" fn jit_dlopen() {
+    naked_asm!("mov x2, x30", "b {}", sym dlfcn::open_dylib)
+}
+
+/// `dlsym`, with its return address as one more argument.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn dlsym() {
+    naked_asm!("mov x2, x30", "b {}", sym dlfcn::find_anywhere)
+}
+
+/// `jit_dlsym`, with its return address as one more argument.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn jit_dlsym() {
+    naked_asm!("mov x2, x30", "b {}", sym dlfcn::find_in_dylib)
+}
+
+/// `dlvsym`, with its return address as one more argument.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn dlvsym() {
+    naked_asm!("mov x3, x30", "b {}", sym dlfcn::find_version)
 }
 
 pub(super) use thread_locals::{

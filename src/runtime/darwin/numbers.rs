@@ -1,5 +1,6 @@
 //! Functions that are told what to do by numbers of Darwin's own.
 
+use super::super::dlfcn;
 use super::{Function, fail};
 use std::ffi::{c_char, c_int, c_long, c_void};
 
@@ -84,10 +85,6 @@ unsafe extern "C" fn sysconf(name: c_int) -> c_long {
 }
 
 unsafe extern "C-unwind" fn dlopen(path: *const c_char, flags: c_int) -> *mut c_void {
-    unsafe extern "C-unwind" {
-        #[link_name = "dlopen"]
-        fn host(path: *const c_char, flags: c_int) -> *mut c_void;
-    }
     let translate = |all, (darwin, host): (c_int, c_int)| if flags & darwin != 0 { all | host } else { all };
     let flags = [
         (0x1, libc::RTLD_LAZY),
@@ -98,8 +95,9 @@ unsafe extern "C-unwind" fn dlopen(path: *const c_char, flags: c_int) -> *mut c_
     ]
     .into_iter()
     .fold(0, translate);
-    // SAFETY: the caller gives a path or null; initialisers of the library run.
-    unsafe { host(path, if flags & libc::RTLD_NOW == 0 { flags | libc::RTLD_LAZY } else { flags }) }
+    let flags = if flags & libc::RTLD_NOW == 0 { flags | libc::RTLD_LAZY } else { flags };
+    // SAFETY: the caller gives a path or null; initialisers of what is opened run.
+    unsafe { dlfcn::open(path, flags, 0, dlfcn::Reach::Process) }
 }
 
 unsafe extern "C" fn dlsym(library: *mut c_void, name: *const c_char) -> *mut c_void {
@@ -107,7 +105,7 @@ unsafe extern "C" fn dlsym(library: *mut c_void, name: *const c_char) -> *mut c_
     const DEFAULT: [isize; 2] = [-2, -5];
     let library = if DEFAULT.contains(&library.addr().cast_signed()) { libc::RTLD_DEFAULT } else { library };
     // SAFETY: the caller gives a library and a name.
-    unsafe { libc::dlsym(library, name) }
+    unsafe { dlfcn::find(library, name, std::ptr::null(), 0, dlfcn::Reach::Process) }
 }
 
 /// Darwin has microseconds in 32 bits, with nothing said about the 32 that follow.

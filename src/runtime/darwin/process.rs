@@ -2,6 +2,7 @@
 
 use super::super::arch;
 use super::super::builtins::Builtin;
+use super::super::exit_handlers::{HandlerFn, register_at_thread_exit};
 use super::{Function, datum};
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::sync::OnceLock;
@@ -67,23 +68,18 @@ extern "C" fn descriptor_fits(file: c_int, _set: *const c_void, _unlimited: c_in
 }
 
 unsafe extern "C" {
-    fn __cxa_thread_atexit_impl(
-        destructor: *const c_void,
-        object: *mut c_void,
-        dso_handle: *mut c_void,
-    ) -> c_int;
     static mut environ: *mut *mut c_char;
     static program_invocation_short_name: *const c_char;
 }
 
 /// Has the destructor of a thread-local object called when the calling thread exits.
 unsafe extern "C" fn at_thread_exit(
-    destructor: *const c_void,
+    destructor: HandlerFn,
     object: *mut c_void,
     dso_handle: *mut c_void,
 ) -> c_int {
     // SAFETY: the caller's promise is the same.
-    unsafe { __cxa_thread_atexit_impl(destructor, object, dso_handle) }
+    unsafe { register_at_thread_exit(destructor, object, dso_handle) }
 }
 
 /// Compilers of old made lazy pointers that lead here before they are bound; in a linked image all are bound.

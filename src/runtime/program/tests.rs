@@ -1,6 +1,7 @@
 //! Each scenario runs in a child process, this test program itself, whose trace and status are compared.
 
-use super::super::init::InitStep;
+use super::super::exit_handlers;
+use super::super::init::{Functions, InitStep};
 use super::*;
 use crate::base::AddrRange;
 use jitlink_test_support::arch::Arch;
@@ -54,8 +55,9 @@ handler!(handler_of_process, "handler of process");
 static HANDLE: u8 = 0;
 
 fn at_exit(handler: OutermostFn, dso_handle: *const u8) {
+    let handle = dso_handle.cast_mut().cast();
     // SAFETY: the handlers above take nothing.
-    assert_eq!(unsafe { __cxa_atexit(handler, std::ptr::null_mut(), dso_handle.cast_mut().cast()) }, 0);
+    assert_eq!(unsafe { exit_handlers::register_at_exit(handler, std::ptr::null_mut(), handle) }, 0);
 }
 
 extern "C-unwind" fn preinitialise() {
@@ -83,8 +85,12 @@ extern "C-unwind" fn finalise() {
 
 static FINI: [extern "C-unwind" fn(); 2] = [finalise_last, finalise];
 
+fn step(functions: Functions) -> InitStep {
+    InitStep { priority: u16::MAX, functions }
+}
+
 fn call(function: *const ()) -> InitStep {
-    InitStep::Call(ExecutorAddr(function as u64))
+    step(Functions::Call(ExecutorAddr(function as u64)))
 }
 
 fn program(main: *const ()) -> Program {
@@ -93,7 +99,7 @@ fn program(main: *const ()) -> Program {
         plan: InitPlan {
             preinit: vec![call(preinitialise as *const ())],
             init: vec![call(initialise as *const ())],
-            fini: vec![InitStep::Array(fini)],
+            fini: vec![step(Functions::Array(fini))],
         },
         main: ExecutorAddr(main as u64),
         dso_handle: ExecutorAddr((&raw const HANDLE) as u64),

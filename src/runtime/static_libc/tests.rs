@@ -1,15 +1,12 @@
+use super::super::exit_handlers::{self, Manner};
 use super::super::{action, images};
 use super::*;
 use crate::base::AddrRange;
-use std::ffi::{CString, c_int, c_void};
+use std::ffi::{CString, c_int};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-
-unsafe extern "C" {
-    fn __cxa_finalize(dso_handle: *mut c_void);
-}
 
 /// Registering an image for this program's own code would change what tests at the same time see: one at a time.
 static IMAGE: Mutex<()> = Mutex::new(());
@@ -31,7 +28,7 @@ fn with_image(start: usize, handle: usize, work: impl FnOnce()) {
 fn finalize(handle: usize) {
     assert_ne!(handle, 0);
     // SAFETY: the handle is an address of this test's, under which only its own handlers are registered.
-    unsafe { __cxa_finalize(std::ptr::with_exposed_provenance_mut(handle)) };
+    unsafe { exit_handlers::finalize(&[ExecutorAddr(handle as u64)], Manner::Close) };
 }
 
 #[test]
@@ -44,13 +41,16 @@ fn handlers_run_when_the_image_that_holds_them_is_finalized() {
     let atexit: extern "C" fn(extern "C" fn()) -> c_int = unsafe { std::mem::transmute(address(b"atexit")) };
     let handle = (&raw const RUNS).expose_provenance();
     with_image(handler as *const () as usize, handle, || {
-        assert_eq!((atexit(handler), atexit(handler)), (0, 0))
+        assert_eq!((atexit(handler), atexit(handler)), (0, 0));
+        assert_eq!(RUNS.load(Ordering::Relaxed), 0);
+        finalize(handle);
+        assert_eq!(RUNS.load(Ordering::Relaxed), 2);
+        finalize(handle);
+        assert_eq!(RUNS.load(Ordering::Relaxed), 2);
+        assert_eq!(atexit(handler), 0);
     });
-    assert_eq!(RUNS.load(Ordering::Relaxed), 0);
     finalize(handle);
-    assert_eq!(RUNS.load(Ordering::Relaxed), 2);
-    finalize(handle);
-    assert_eq!(RUNS.load(Ordering::Relaxed), 2);
+    assert_eq!(RUNS.load(Ordering::Relaxed), 2, "what lies in an image that has gone is not called");
 }
 
 /// Code that calls its second argument with the first, and the offset that the call returns to.
@@ -89,9 +89,11 @@ fn handlers_from_elsewhere_belong_to_the_image_that_registers_them() {
     }
     let handle = (&raw const RUNS).expose_provenance();
     call_from_page(address(b"atexit"), handler as *const () as usize, |return_address, call| {
-        with_image(return_address, handle, || assert_eq!(call(), 0));
+        with_image(return_address, handle, || {
+            assert_eq!(call(), 0);
+            finalize(handle);
+        });
     });
-    finalize(handle);
     assert_eq!(RUNS.load(Ordering::Relaxed), 1);
 }
 

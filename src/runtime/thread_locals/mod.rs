@@ -154,6 +154,20 @@ pub fn unregister(module: Module) {
     registry::lock().unregister(module);
 }
 
+/// Gives an image's variables their initial contents again, by the words that `__tls_get_addr` takes for the first of them: blocks
+/// are made anew in every thread. Of a range of the pool, the calling thread gets them at once, other threads when they
+/// [enter](pool::enter_thread). What a thread has in a register stays what it is: nobody may use the variables meanwhile.
+///
+/// # Errors
+/// The initial contents of new threads cannot be written.
+pub fn reset(module: u64, offset: u64) -> Result<()> {
+    match u32::try_from(!module) {
+        Ok(number) => registry::lock().free_blocks(number),
+        Err(_) => pool::reset(offset)?,
+    }
+    Ok(())
+}
+
 /// The calling thread's block of a module, made if need be; null if there is no such module.
 #[must_use]
 pub fn address_of(number: u32) -> *mut u8 {

@@ -266,6 +266,21 @@ unsafe fn copy(template: &Template, to: u64) {
     }
 }
 
+/// Writes the contents of the range at `offset` of the pool's module again.
+pub(super) fn reset(offset: u64) -> Result<()> {
+    let Some(pool) = pool() else { return Ok(()) };
+    let mut state = lock();
+    let at = |taken: &&Taken| pool.image.offset + taken.range.start == offset;
+    let Some(Taken { token, contents: Some((template, _)), .. }) = state.taken.iter().find(at).cloned()
+    else {
+        return Ok(());
+    };
+    match state.fill(token, template) {
+        status::OK => Ok(()),
+        _ => Err(Error::invalid("the initial contents of thread-local variables cannot be written", None)),
+    }
+}
+
 /// Gives the calling thread the initial contents of thread-local variables of images that were linked since it was made, as
 /// far as they are for initial or local exec.
 ///

@@ -123,11 +123,25 @@ impl Registry {
             State::Registered { layout, .. } => Some(layout),
         };
         self.free.push(module.number);
-        let Some(layout) = layout else { return };
+        if let Some(layout) = layout {
+            self.free_blocks_of(module.number, layout);
+        }
+    }
+
+    /// Frees the blocks that threads have of a module; whoever asks for one gets a new one.
+    pub(super) fn free_blocks(&self, number: u32) {
+        if let Some(&Entry { state: State::Registered { layout, .. }, .. }) =
+            self.modules.get(number as usize)
+        {
+            self.free_blocks_of(number, layout);
+        }
+    }
+
+    fn free_blocks_of(&self, number: u32, layout: Layout) {
         for ThreadRef(thread) in &self.threads {
             // SAFETY: threads in the list exist, and the lock is held.
             let thread = unsafe { &**thread };
-            if let Some(entry) = thread.table.get(module.number as usize) {
+            if let Some(entry) = thread.table.get(number as usize) {
                 free_block(thread, entry, layout);
             }
         }

@@ -1,6 +1,7 @@
 //! Blocks are made, kept apart, and freed; the functions that linked code calls keep what they must.
 
 use super::super::action::tests::run;
+use super::super::exit_handlers::register_at_thread_exit;
 use super::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Barrier, mpsc};
@@ -101,19 +102,16 @@ fn actions_register_once_and_withdraw() {
 
 static SEEN_AT_EXIT: AtomicUsize = AtomicUsize::new(0);
 
-unsafe extern "C" {
-    fn __cxa_thread_atexit_impl(
-        destructor: *const std::ffi::c_void,
-        object: *mut std::ffi::c_void,
-        dso: *mut std::ffi::c_void,
-    ) -> i32;
-}
-
 unsafe extern "C" fn note(data: *mut std::ffi::c_void) {
     let number = data.addr() as u32 - 1;
     // SAFETY: the block is one byte.
     let value = unsafe { *address_of(number) };
     SEEN_AT_EXIT.fetch_add(usize::from(value), Ordering::Relaxed);
+}
+
+unsafe extern "C-unwind" fn note_at_exit(data: *mut std::ffi::c_void) {
+    // SAFETY: it takes the same.
+    unsafe { note(data) };
 }
 
 #[test]
@@ -128,7 +126,7 @@ fn blocks_outlive_destructors_at_thread_exit() {
         // SAFETY: the destructors get what they take for a module number.
         unsafe {
             libc::pthread_setspecific(key, data);
-            __cxa_thread_atexit_impl(note as *const std::ffi::c_void, data, std::ptr::null_mut());
+            register_at_thread_exit(note_at_exit, data, std::ptr::null_mut());
         }
     })
     .join()

@@ -17,6 +17,7 @@ mod tlv;
 use super::program::OutermostFn;
 #[cfg(target_env = "gnu")]
 use super::static_libc::{self, HandlerFn};
+use super::{callbacks, dlfcn};
 use std::arch::naked_asm;
 #[cfg(target_env = "gnu")]
 use std::ffi::c_int;
@@ -55,6 +56,32 @@ pub(super) unsafe extern "C" fn call_outermost(function: OutermostFn, data: *mut
     )
 }
 
+/// Calls `function(data)` and returns null, or the exception that [`personality`](super::catch::personality) has caught: the
+/// landing pad stands where there would be a table.
+#[unsafe(naked)]
+pub(super) unsafe extern "C-unwind" fn call_catching(
+    function: OutermostFn,
+    data: *mut c_void,
+) -> *mut c_void {
+    naked_asm!(
+        ".cfi_startproc",
+        ".cfi_personality 0x1b, {personality}",
+        ".cfi_lsda 0x1b, .Ljitlink_caught",
+        "push rbp",
+        ".cfi_adjust_cfa_offset 8",
+        "mov rax, rdi",
+        "mov rdi, rsi",
+        "call rax",
+        "xor eax, eax",
+        ".Ljitlink_caught:",
+        "pop rbp",
+        ".cfi_adjust_cfa_offset -8",
+        "ret",
+        ".cfi_endproc",
+        personality = sym super::catch::personality,
+    )
+}
+
 /// `atexit`, with its return address as one more argument.
 #[cfg(target_env = "gnu")]
 #[unsafe(naked)]
@@ -84,6 +111,58 @@ pub(super) use crash::interrupted_at;
 
 /// The number of the architecture in ELF files.
 pub(super) const ELF_MACHINE: u32 = 62;
+/// Code of a function of one argument that calls `function` with a second one.
+pub(super) fn bound_call(function: u64, second: u64) -> Vec<u8> {
+    const ENDBR64: [u8; 4] = [0xf3, 0x0f, 0x1e, 0xfa];
+    const MOVABS_RSI: [u8; 2] = [0x48, 0xbe];
+    const MOVABS_RAX: [u8; 2] = [0x48, 0xb8];
+    const JMP_RAX: [u8; 2] = [0xff, 0xe0];
+    let (second, function) = (second.to_le_bytes(), function.to_le_bytes());
+    [&ENDBR64[..], &MOVABS_RSI, &second, &MOVABS_RAX, &function, &JMP_RAX].concat()
+}
+
+/// `PerformCustomCallback`, with its return address as one more argument.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn perform_custom_callback() {
+    naked_asm!("mov rdx, [rsp]", "jmp {}", sym callbacks::perform)
+}
+
+/// `jit_dispatch`, with its return address as one more argument.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn jit_dispatch() {
+    naked_asm!("mov r8, [rsp]", "jmp {}", sym callbacks::dispatch)
+}
+
+/// `dlopen`, with its return address as one more argument.
+#[unsafe(naked)]
+pub(super) unsafe extern "C-unwind" fn dlopen() {
+    naked_asm!("mov rdx, [rsp]", "jmp {}", sym dlfcn::open_anything)
+}
+
+/// `jit_dlopen`, with its return address as one more argument.
+#[unsafe(naked)]
+pub(super) unsafe extern "C-unwind" fn jit_dlopen() {
+    naked_asm!("mov rdx, [rsp]", "jmp {}", sym dlfcn::open_dylib)
+}
+
+/// `dlsym`, with its return address as one more argument.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn dlsym() {
+    naked_asm!("mov rdx, [rsp]", "jmp {}", sym dlfcn::find_anywhere)
+}
+
+/// `jit_dlsym`, with its return address as one more argument.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn jit_dlsym() {
+    naked_asm!("mov rdx, [rsp]", "jmp {}", sym dlfcn::find_in_dylib)
+}
+
+/// `dlvsym`, with its return address as one more argument.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn dlvsym() {
+    naked_asm!("mov rcx, [rsp]", "jmp {}", sym dlfcn::find_version)
+}
+
 pub(super) use thread_locals::{
     absent_tls_descriptor, prepare_thread_locals, static_tls_descriptor, thread_locals_slot, thread_pointer,
     thread_pool_offset, tls_descriptor, tls_get_addr,

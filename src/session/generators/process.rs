@@ -36,8 +36,11 @@ impl ProcessGenerator {
 
 impl DefinitionGenerator for ProcessGenerator {
     fn generate(&self, dylib: &JitDylib, names: &[WantedName<'_>], _: LookupKind) -> Result<()> {
+        // What the session itself defines comes before this process, but stands at the end of the link order.
+        let runtime = dylib.session().runtime();
+        let names: Vec<_> = names.iter().filter(|wanted| !runtime.defines(wanted.name)).collect();
         let mut queries = Vec::with_capacity(names.len());
-        for WantedName { name, weak } in names {
+        for WantedName { name, weak } in names.iter().copied() {
             queries.push(SymbolQuery { name, c_name: Some(name), weak: *weak, near: false });
         }
         let mut answers = self.symbols.resolve(&queries)?;
