@@ -9,8 +9,8 @@
 //! them in tables ([`tables`]). libgcc 13 and later have a search tree, and get them one by one. LLVM's unwinder walks a list
 //! of functions in any case.
 //!
-//! A child that is forked while another thread links or throws may find the locks here, or those of the unwinder, taken
-//! for ever.
+//! Nothing is registered while a process forks, so that a child can throw. Only where another thread looked for a frame at
+//! that very moment may it find a lock of the unwinder's taken for ever.
 //!
 //! # Safety
 //!

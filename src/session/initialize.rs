@@ -40,6 +40,8 @@ impl JitDylib {
     ///
     /// Lookups never do that; [`Jit`](super::Jit) does it before it hands out an address.
     ///
+    /// An exception that leaves an initialiser ends the process through `std::terminate`.
+    ///
     /// # Errors
     /// Something with initialisers cannot be linked.
     ///

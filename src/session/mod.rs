@@ -8,6 +8,18 @@
 //! [`Jit`] is the short way.
 //!
 //! Readiness is tracked by unit (what was added as a whole), not by symbol. DESIGN.md, "Sessions", tells more.
+//!
+//! # The end
+//!
+//! Dropping the last handle to a session, a tracker's `remove` and `remove_dylib` run finalisers and free code; so nobody
+//! may be in it then, or come back to it. Who uses the library sees to that before: threads that linked code has started
+//! are joined (detached ones cannot be), signal handlers in linked code are replaced and timers that lead to them
+//! stopped, thread pools have no work of linked code, and threads that have its thread-locals with destructors have ended.
+//! Where that cannot be had, keep the session ([`std::mem::forget`] of a handle is enough) and end the process: by `exit`,
+//! from `main` or from linked code, finalisers run and nothing is freed, whatever other threads do. That is how the
+//! command ends.
+//!
+//! An exception that leaves an initialiser or finaliser ends the process through `std::terminate`, as in a program.
 
 mod activity;
 mod adopt;

@@ -9,6 +9,7 @@ mod callbacks;
 mod darwin;
 mod definitions;
 mod dylibs;
+mod ends;
 mod exit_handlers;
 mod failures;
 mod initializers;

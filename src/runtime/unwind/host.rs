@@ -12,9 +12,10 @@ use crate::base::{ActionStatus, ExecutorAddr};
 use crate::runtime::action::status;
 use crate::sys::dl::{self, Library, OpenFlags};
 use crate::sys::reserve;
+use std::cell::RefCell;
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, Once, OnceLock, PoisonError};
 
 /// `__register_frame` and its opposite.
 type FrameFn = unsafe extern "C" fn(*const c_void);
@@ -51,7 +52,33 @@ pub(super) enum Unwinder {
     List(TableFns),
 }
 
+/// Also held while anything else is registered.
 static TABLES: Mutex<Option<Tables>> = Mutex::new(None);
+
+thread_local! {
+    static HELD: RefCell<Option<MutexGuard<'static, Option<Tables>>>> = const { RefCell::new(None) };
+}
+
+/// The tables, locked; nobody forks meanwhile, so that a child finds neither this lock nor the unwinder's own taken by
+/// a thread that it does not have. (A thread that throws takes that one, too, but for a short time.)
+fn tables() -> MutexGuard<'static, Option<Tables>> {
+    static FORKS: Once = Once::new();
+    FORKS.call_once(|| {
+        // SAFETY: the handlers take and release a lock. Without memory for them a child may wait for ever, no more.
+        unsafe { libc::pthread_atfork(Some(before_fork), Some(after_fork), Some(after_fork)) };
+    });
+    TABLES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+extern "C" fn before_fork() {
+    let held = TABLES.lock().unwrap_or_else(PoisonError::into_inner);
+    // A thread that forks at its very end has no place for the guard, and goes on without.
+    let _ = HELD.try_with(|place| place.replace(Some(held)));
+}
+
+extern "C" fn after_fork() {
+    let _ = HELD.try_with(|place| place.take());
+}
 
 impl Unwinder {
     pub(super) fn of_this_process() -> Option<&'static Self> {
@@ -96,11 +123,7 @@ impl Unwinder {
     /// Registers a section that ends with a terminator.
     pub(super) fn register(&self, section: &[u8]) -> ActionStatus {
         match self {
-            Self::Sections(functions) => match extent(section) {
-                Ok(Some(_)) => call(functions.register, section),
-                Ok(None) => status::OK,
-                Err(Malformed) => status::BAD_EH_FRAME,
-            },
+            Self::Sections(functions) => call_for_section(functions.register, section),
             Self::Records(functions) => call_for_each(functions.register, section),
             Self::List(functions) => register_in_table(section, functions),
         }
@@ -109,15 +132,10 @@ impl Unwinder {
     /// Withdraws a section that is registered.
     pub(super) fn withdraw(&self, section: &[u8]) -> ActionStatus {
         match self {
-            Self::Sections(functions) => match extent(section) {
-                Ok(Some(_)) => call(functions.withdraw, section),
-                Ok(None) => status::OK,
-                Err(Malformed) => status::BAD_EH_FRAME,
-            },
+            Self::Sections(functions) => call_for_section(functions.withdraw, section),
             Self::Records(functions) => call_for_each(functions.withdraw, section),
             Self::List(functions) => {
-                let mut tables = TABLES.lock().unwrap_or_else(PoisonError::into_inner);
-                tables.get_or_insert_default().remove(section.as_ptr().addr(), functions);
+                tables().get_or_insert_default().remove(section.as_ptr().addr(), functions);
                 status::OK
             }
         }
@@ -131,11 +149,11 @@ fn register_in_table(section: &[u8], functions: &TableFns) -> ActionStatus {
         Err(Malformed) => return status::BAD_EH_FRAME,
     };
     let address = section.as_ptr().expose_provenance();
-    let mut tables = TABLES.lock().unwrap_or_else(PoisonError::into_inner);
+    let area = code.as_ref().and_then(reserve::reservation_of).unwrap_or_default();
+    let mut tables = tables();
     let tables = tables.get_or_insert_default();
     match code {
         Some(code) => {
-            let area = reserve::reservation_of(&code).unwrap_or_default();
             tables.insert(Section { address, code, functions: count, area }, functions);
         }
         None => tables.insert_alone(address, functions),
@@ -155,10 +173,19 @@ impl Registry for TableFns {
     }
 }
 
-fn call(function: FrameFn, bytes: &[u8]) -> ActionStatus {
+/// Calls `function` for a section, unless it describes nothing: the tree has no place for that.
+fn call_for_section(function: FrameFn, section: &[u8]) -> ActionStatus {
+    match extent(section) {
+        Ok(Some(_)) => call(function, section, &tables()),
+        Ok(None) => {}
+        Err(Malformed) => return status::BAD_EH_FRAME,
+    }
+    status::OK
+}
+
+fn call(function: FrameFn, bytes: &[u8], _locked: &MutexGuard<'_, Option<Tables>>) {
     // SAFETY: the record or section is well-formed as far as its lengths go, and stays (module documentation).
     unsafe { function(bytes.as_ptr().cast()) };
-    status::OK
 }
 
 /// Calls `function` for each FDE; for none of them if the section is malformed.
@@ -166,7 +193,8 @@ pub(super) fn call_for_each(function: FrameFn, section: &[u8]) -> ActionStatus {
     if !fdes(section).all(|fde| fde.is_ok()) {
         return status::BAD_EH_FRAME;
     }
-    fdes(section).flatten().for_each(|fde| _ = call(function, fde));
+    let locked = tables();
+    fdes(section).flatten().for_each(|fde| call(function, fde, &locked));
     status::OK
 }
 

@@ -145,6 +145,42 @@ fn damaged_arguments_are_refused() {
 }
 
 #[test]
+fn a_child_throws_though_another_thread_registers_while_it_is_forked() {
+    const COUNT: usize = 100;
+    let functions = Functions::new(COUNT);
+    functions.register(0);
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                (1..COUNT).for_each(|index| functions.register(index));
+                (1..COUNT).for_each(|index| functions.withdraw(index));
+            }
+        });
+        for _ in 0..100 {
+            // SAFETY: the child throws and catches, and ends; a signal ends it if it waits for a lock.
+            let child = unsafe { libc::fork() };
+            if child == 0 {
+                // SAFETY: as above.
+                unsafe { libc::alarm(20) };
+                let caught = functions.throws_through(0);
+                // SAFETY: as above.
+                unsafe { libc::_exit(i32::from(caught)) };
+            }
+            let mut status = 0;
+            // SAFETY: waits for the child made above.
+            unsafe { libc::waitpid(child, &raw mut status, 0) };
+            if !libc::WIFEXITED(status) || libc::WEXITSTATUS(status) != 1 {
+                done.store(true, Ordering::Relaxed);
+                panic!("the child ended with {status:#x}");
+            }
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    functions.withdraw(0);
+}
+
+#[test]
 fn this_process_has_the_unwinder_of_libgcc() {
     assert!(matches!(Unwinder::of_this_process(), Some(Unwinder::List(_) | Unwinder::Sections(_))));
 }
