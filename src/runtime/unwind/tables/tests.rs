@@ -244,7 +244,7 @@ fn arrivals_that_leave_gaps_do_not_leave_many_tables() {
 
 #[test]
 fn the_work_for_each_of_many_sections_grows_slower_than_their_number() {
-    const COUNT: usize = 4096;
+    const COUNT: usize = 2048;
     let in_order = |step: usize| step;
     for (name, order) in [("in order", 0), ("backwards", 1), ("at random", 2)] {
         for (other_name, other) in [("in order", 0), ("backwards", 1), ("at random", 2)] {
