@@ -2,11 +2,11 @@
 //!
 //! Two unwinders are in use, and take registrations through functions of the same name but of different meaning:
 //! libgcc's `__register_frame` takes a whole section that ends with a zero word; that of LLVM's libunwind takes a
-//! single FDE. Which one this process has is found at run time ([`host`]).
+//! single FDE. Which one this process has is found at run time (`host`).
 //!
 //! libgcc up to version 12 keeps what is registered in one list, which it walks for each throw, and sorts a section's
 //! records at the first throw after registration. So that thousands of images do not make a list as long as that, it gets
-//! them in tables ([`tables`]). libgcc 13 and later have a search tree, and get them one by one. LLVM's unwinder walks a list
+//! them in tables (`tables`). libgcc 13 and later have a search tree, and get them one by one. LLVM's unwinder walks a list
 //! of functions in any case.
 //!
 //! Nothing is registered while a process forks, so that a child can throw. Only where another thread looked for a frame at
