@@ -189,6 +189,10 @@ pub fn publish() -> Result<()> {
     let stub = Arc::new(GlobalStub::new(&all)?);
     let mut start = 0;
     for (entry, symbols) in new.iter().zip(&symbols) {
+        if symbols.is_empty() {
+            // Its names may not have been entered yet.
+            continue;
+        }
         let end = start + symbols.len();
         *lock(&entry.published) = Some((Arc::clone(&stub), start..end));
         start = end;

@@ -22,6 +22,7 @@ pub(crate) use rebind::rebind;
 const DT_HASH: u64 = 4;
 const DT_STRTAB: u64 = 5;
 const DT_SYMTAB: u64 = 6;
+const DT_STRSZ: u64 = 10;
 const DT_GNU_HASH: u64 = 0x6fff_fef5;
 const DT_RELA: u64 = 7;
 const DT_RELASZ: u64 = 8;
@@ -237,6 +238,18 @@ fn for_each(mut visit: &mut Visit<'_>) {
     unsafe { libc::dl_iterate_phdr(Some(call), (&raw mut visit).cast()) };
 }
 
+/// A table of strings.
+#[derive(Clone, Copy)]
+struct Names<'a>(&'a [u8]);
+
+impl<'a> Names<'a> {
+    /// The string at an offset.
+    fn get(self, offset: u32) -> Option<&'a [u8]> {
+        let rest = self.0.get(offset as usize..)?;
+        rest.get(..memchr::memchr(0, rest)?)
+    }
+}
+
 /// A loaded object.
 struct Object<'a> {
     /// By how much its addresses differ from those in its program headers.
@@ -344,11 +357,11 @@ impl Object<'_> {
 
     /// The names of the definitions in its dynamic symbol table that have a type and binding as wanted.
     fn definitions(&self, wanted: impl Fn(u8, u8) -> bool) -> impl Iterator<Item = &[u8]> {
-        let strings = self.dynamic_address(DT_STRTAB).unwrap_or(0);
+        let names = self.names();
         self.symbols().iter().filter_map(move |[head, ..]| {
-            let (string, info, section) = (*head as u32, (head >> 32) as u8, (head >> 48) as u16);
+            let (info, section) = ((head >> 32) as u8, (head >> 48) as u16);
             let is_wanted = section != 0 && wanted(info & 15, info >> 4);
-            if is_wanted { self.string(strings.wrapping_add(string.into())) } else { None }
+            if is_wanted { names.get(*head as u32) } else { None }
         })
     }
 
@@ -362,18 +375,27 @@ impl Object<'_> {
 
     /// How many symbols a GNU hash table leads to: up to the end of the chain that starts last.
     fn gnu_hash_count(&self, hash: u64) -> Option<u32> {
-        let [buckets, first, bloom] = [0, 4, 8].map(|offset| self.half(hash.wrapping_add(offset)));
-        let (buckets, first) = (u64::from(buckets?), first?);
-        let table = hash.wrapping_add(16 + 8 * u64::from(bloom?));
-        let mut last = (0..buckets).filter_map(|index| self.half(table.wrapping_add(4 * index))).max()?;
+        let &[buckets, first, bloom] = self.halves(hash, 3) else { return None };
+        let table = hash.wrapping_add(16 + 8 * u64::from(bloom));
+        let mut last = *self.halves(table, buckets.into()).iter().max()?;
         if last < first {
             return Some(first);
         }
-        let chains = table.wrapping_add(4 * buckets);
+        let chains = table.wrapping_add(4 * u64::from(buckets));
         while self.half(chains.wrapping_add(4 * u64::from(last - first)))? & 1 == 0 {
             last = last.checked_add(1)?;
         }
         last.checked_add(1)
+    }
+
+    /// So many words of 32 bits; none if they are not entirely in this object.
+    fn halves(&self, start: u64, count: u64) -> &[u32] {
+        let range = start..start.saturating_add(count.saturating_mul(4));
+        if !start.is_multiple_of(4) || range.is_empty() || !self.is_loaded(&range, libc::PF_R) {
+            return &[];
+        }
+        // SAFETY: aligned, and in a readable segment of this object, which stays loaded.
+        unsafe { std::slice::from_raw_parts(at(start).cast(), count as usize) }
     }
 
     fn half(&self, address: u64) -> Option<u32> {
@@ -393,16 +415,15 @@ impl Object<'_> {
         bytes.split_last() == Some((&0, string))
     }
 
-    /// The string at an address.
-    fn string(&self, address: u64) -> Option<&[u8]> {
-        let end = self
-            .ranges(libc::PT_LOAD)
-            .find(|load| load.contains(&address))
-            .filter(|load| self.is_loaded(load, libc::PF_R))?
-            .end;
-        // SAFETY: in a readable segment of this object, which stays loaded.
-        let rest = unsafe { std::slice::from_raw_parts(at(address).cast::<u8>(), (end - address) as usize) };
-        rest.get(..memchr::memchr(0, rest)?)
+    /// The names of its dynamic symbols.
+    fn names(&self) -> Names<'_> {
+        let size = self.dynamic_value(DT_STRSZ).unwrap_or(0);
+        let range = self.dynamic_address(DT_STRTAB).map(|start| start..start.saturating_add(size));
+        let range = range.filter(|range| !range.is_empty() && self.is_loaded(range, libc::PF_R));
+        Names(range.map_or(&[], |range| {
+            // SAFETY: in a readable segment of this object, which stays loaded.
+            unsafe { std::slice::from_raw_parts(at(range.start).cast(), (range.end - range.start) as usize) }
+        }))
     }
 
     fn dynamic(&self) -> &[[u64; 2]] {

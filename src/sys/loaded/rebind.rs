@@ -11,8 +11,6 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 const DT_PLTRELSZ: u64 = 2;
-const DT_STRTAB: u64 = 5;
-const DT_SYMTAB: u64 = 6;
 const DT_JMPREL: u64 = 23;
 
 /// Relocations for the address of a symbol: those of [`SYMBOLIC`](super::SYMBOLIC), and `JUMP_SLOT`, which has no addend.
@@ -54,6 +52,7 @@ impl Object<'_> {
     /// # Safety
     /// As for [`rebind`].
     unsafe fn rebind(&self, find: &dyn Fn(Binding<'_>) -> Option<u64>) -> Result<(), region::Error> {
+        let (symbols, names) = (self.symbols(), self.names());
         let mut unprotected = None;
         let mut outcome = Ok(());
         for &[offset, info, addend] in self.relocations().iter().chain(self.plt_relocations()) {
@@ -69,7 +68,11 @@ impl Object<'_> {
             // SAFETY: it is aligned and lies in a segment of this object. Other threads may read it at the same time.
             let pointer = unsafe { AtomicU64::from_ptr(at(slot)) };
             let value = pointer.load(Ordering::Relaxed).wrapping_sub(addend);
-            let Some(name) = self.symbol_name(info >> 32) else { continue };
+            let Some(name) =
+                symbols.get((info >> 32) as usize).and_then(|symbol| names.get(symbol[0] as u32))
+            else {
+                continue;
+            };
             let Some(new) = find(Binding { name, value }).filter(|new| *new != value) else { continue };
             let relro = self.relro().filter(|pages| unprotected.is_none() && pages.contains(&slot));
             if let Some(pages) = relro {
@@ -95,12 +98,5 @@ impl Object<'_> {
             return &[];
         };
         self.table(table..table.saturating_add(size / RELA_SIZE * RELA_SIZE))
-    }
-
-    /// The name of a symbol of the dynamic symbol table.
-    fn symbol_name(&self, index: u64) -> Option<&[u8]> {
-        let entry = self.dynamic_address(DT_SYMTAB)?.checked_add(24 * index)?;
-        let name = self.half(entry)?;
-        self.string(self.dynamic_address(DT_STRTAB)?.checked_add(name.into())?)
     }
 }
