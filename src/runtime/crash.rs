@@ -3,7 +3,7 @@
 //! The report is made by a child process, a copy of this one with the crashed thread alone in it. So it may allocate,
 //! take locks and read files as usual: should it crash itself, or wait for a lock that the crashed thread held, it is
 //! given up after a while, and nothing is lost but the report. All that the crashed process itself does is safe in a
-//! signal handler. Its other threads go on running meanwhile.
+//! signal handler. Its other threads go on running meanwhile, and may see the signal that tells of the child's end.
 //!
 //! Linked code does not see that there is a handler: the functions that [`lookup`] gives say that the signal's default
 //! action is set. Handlers that it sets itself take the place of this one.

@@ -5,6 +5,7 @@ use jitlink::alloc::{
     SegmentPlacement,
 };
 use jitlink::base::{Error, ExecutorAddr, Result};
+use jitlink::debug::symbolize;
 use jitlink::link::{Batch, LinkContext, LinkOptions, ResolvedSymbol, Resolver, SymbolQuery, link};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -119,7 +120,7 @@ pub fn pretended_symbol(name: &[u8]) -> ResolvedSymbol {
     ResolvedSymbol { address: ExecutorAddr(base + (sum % 0xffff) * 16), size: 8, callable }
 }
 
-/// Parses and links `objects` together, and lets go of the result.
+/// Parses and links `objects` together, asks what is in the image, and lets go of the result.
 ///
 /// # Errors
 /// What the link says.
@@ -135,5 +136,7 @@ pub fn link_only(objects: &[(&str, &[u8])]) -> Result<()> {
         plugins: &mut [],
     };
     let options = LinkOptions { unwind_info: true, ..LinkOptions::default() };
-    link(batch, &mut context, &options).map(drop)
+    let linked = link(batch, &mut context, &options)?;
+    linked.segments().iter().for_each(|segment| drop(symbolize(&linked, segment.start)));
+    Ok(())
 }
