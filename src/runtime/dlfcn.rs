@@ -8,10 +8,11 @@
 //! |---|---|---|
 //! | `dlopen` | linked and initialised, dependencies first; an exception that leaves an initialiser is an error | the loader's |
 //! | `RTLD_NOLOAD` | if it is not open: null, and no error, as the loader has it | the loader's |
-//! | `RTLD_GLOBAL`, `RTLD_NODELETE` | as of a library | the loader's |
+//! | `RTLD_GLOBAL` | found by searches of everything; links go by link orders alone | the loader's |
+//! | `RTLD_NODELETE` | as of a library | the loader's |
 //! | `RTLD_LAZY`, `RTLD_NOW` | make no difference; one must be given to `dlopen` | the loader's |
 //! | `dlsym` | exported symbols of the dylib and of what it refers to, in the order of link orders, breadth first | the loader's |
-//! | `dlvsym` | of the dylib's own symbols, which have no versions, as `dlsym` | the loader's |
+//! | `dlvsym` | what is linked has no versions: as `dlsym`; of this process's symbols those of the version | the loader's |
 //! | `dlclose` | undoes one `dlopen`; with the last one finalisers run | the loader's |
 //!
 //! A handle that nobody has given out is an error, not a crash. `dlerror` gives and clears the calling thread's last error.

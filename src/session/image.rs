@@ -39,7 +39,7 @@ pub(crate) struct Image {
     /// It was finalized after it had been initialised: it is as it was left.
     is_spent: AtomicBool,
     /// Makes it known whose it is.
-    _owner: Option<OwnedImage>,
+    owner: Option<OwnedImage>,
     /// Images are numbered in the order of linking.
     pub(super) sequence: u64,
     /// What is known of its addresses, if that was kept.
@@ -135,7 +135,7 @@ impl Image {
             memory: parts.memory,
             initial: Mutex::default(),
             is_spent: AtomicBool::new(false),
-            _owner: owner,
+            owner,
             sequence,
             first_unit: parts.first_unit,
         }
@@ -155,7 +155,7 @@ impl Image {
             memory: OwnMemory::default(),
             initial: Mutex::default(),
             is_spent: AtomicBool::new(false),
-            _owner: None,
+            owner: None,
             sequence,
             symbols: None,
             first_unit: 0,
@@ -285,6 +285,8 @@ impl Drop for Image {
         self.leave_callers();
         self.finalize();
         drop(self.visible.take());
+        // Once the memory is gone, another image may have the same handle.
+        drop(self.owner.take());
         drop(self.allocation.take());
         drop(self.owned.take());
         let mut rest = std::mem::take(&mut self.needs);

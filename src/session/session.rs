@@ -3,6 +3,7 @@
 use super::callbacks::Callbacks;
 use super::dylib::{Dylib, JitDylib};
 use super::image::Image;
+use super::initialize::finalize;
 use super::lookup::Guard;
 use super::plugin::SessionPlugin;
 use super::state::{State, Tracker};
@@ -279,13 +280,16 @@ impl Owner for Inner {
 }
 
 impl Drop for Inner {
-    /// Finalisers run and memory is freed, last linked first. Dylibs refer to each other, and let go of that.
+    /// Finalisers run, of dylibs that were initialised last first, and memory is freed, last linked first. Dylibs refer to each other, and let go of that.
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
         for dylib in &state.dylibs {
             dylib.reset_order();
             dylib.set_generators(Vec::new());
         }
+        let mut initialized: Vec<_> = state.initializers.values().filter(|one| one.since.is_some()).collect();
+        initialized.sort_unstable_by_key(|of_dylib| std::cmp::Reverse(of_dylib.since));
+        initialized.into_iter().for_each(|of_dylib| finalize(of_dylib.living()));
         let mut images: Vec<Arc<Image>> =
             state.units.values_mut().filter_map(|unit| unit.image.take()).collect();
         images.sort_unstable_by_key(|image| std::cmp::Reverse(image.sequence));

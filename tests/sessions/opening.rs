@@ -317,6 +317,24 @@ fn a_dylib_stays_while_threads_have_objects_of_it() {
 }
 
 #[test]
+fn the_end_of_a_session_finalizes_what_was_initialised_last_first() {
+    let _alone = alone();
+    let jit = noting_jit();
+    let [a, b, gone] = [("end_a", 1), ("end_b", 2), ("end_c", 3)]
+        .map(|(name, number)| dylib(&jit, name, &[object(name, &pair(number))]));
+    assert_eq!((call(&a, "f1", 0), call(&b, "f2", 0)), (1, 2));
+    for dylib in [&gone, &b, &a] {
+        // SAFETY: the initialisers are those above.
+        unsafe { dylib.initialize() }.unwrap();
+    }
+    assert_eq!(trace(), [3, 2, 1]);
+    jit.session().remove_dylib(&gone).unwrap();
+    assert_eq!(trace(), [-3]);
+    drop((jit, a, b, gone));
+    assert_eq!(trace(), [-1, -2], "whatever was linked first");
+}
+
+#[test]
 fn threads_open_and_close_at_once() {
     let _alone = alone();
     let jit = noting_jit();
