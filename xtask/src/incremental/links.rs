@@ -30,7 +30,7 @@ fn all(manager: &dyn MemoryManager, count: usize) -> Outcome<()> {
         watch.tick()?;
     }
     let checked = check(kept.iter().map(|(_, address)| *address));
-    // The process ends. (Unloading a hundred thousand images takes libgcc minutes: it keeps their call frames in a list.)
+    // The process ends.
     std::mem::forget(kept);
     checked
 }
