@@ -1,12 +1,14 @@
 //! Objects as a debugger wants to see them: with the addresses that their sections have got.
 //!
 //! A debugger reads an ELF object from memory, applies the relocations of its debug sections itself, and takes the
-//! addresses of sections from their headers. So the object as it was read serves, but for these headers:
+//! addresses of sections from their headers. So the object as it was read serves, with other headers:
 //!
 //! - A section that is in the image has its address.
 //! - One that is not (dropped, of a COMDAT group that another object won, or merged with others) is not one of memory
 //!   any more. Symbols in it are ignored then, and functions at address zero are known to debuggers as discarded ones.
 //! - Symbols for which the linker allocates memory are absolute ones.
+//! - What debuggers do not read in the object is left out: contents that are in memory anyway, their relocations, and
+//!   whatever else compilers put into objects.
 //!
 //! Sections that a plugin has divided are taken to be where the first of their blocks is.
 
@@ -16,7 +18,7 @@ use crate::graph::{BlockId, LinkGraph, SymbolId, SymbolKind};
 use crate::link::LinkView;
 use object::LittleEndian as LE;
 use object::elf::{self, FileHeader64, SectionHeader64};
-use object::read::elf::FileHeader as _;
+use object::read::elf::{FileHeader as _, SectionHeader as _};
 use std::mem::offset_of;
 
 /// An object with what changes in it for debuggers.
@@ -24,7 +26,9 @@ use std::mem::offset_of;
 pub(crate) struct DebugObject<'data> {
     /// The object as it was read.
     pub(crate) source: &'data [u8],
-    /// Words to be written, and where; each is within the object.
+    /// What is kept of it: where it is there, its size, and where it is to be. The parts follow each other.
+    pub(crate) parts: Vec<[u64; 3]>,
+    /// Words to be written after that, and where; each is within the parts.
     pub(crate) changes: Vec<(u64, u64)>,
     /// An address of the object's in the image, which no other object has.
     pub(crate) place: ExecutorAddr,
@@ -52,28 +56,50 @@ impl<'data> DebugObject<'data> {
         let sections = header.section_headers(LE, source).ok()?;
         let addresses = addresses(graph, sections.len(), block_range);
         let place = *addresses.iter().find(|address| !address.is_null())?;
-        let mut changes = Vec::with_capacity(2 * graph.blocks.len());
+        let mut changes = vec![(offset_of!(FileHeader64<LE>, e_shoff) as u64, FILE_HEADER)];
+        let table_size = size_of_val(sections) as u64;
+        let mut parts = vec![[0, FILE_HEADER, 0], [header.e_shoff(LE), table_size, FILE_HEADER]];
+        let mut end = FILE_HEADER + table_size;
+        let mut symbols = None;
         for (index, (section, address)) in sections.iter().zip(addresses).enumerate() {
-            let at = header.e_shoff(LE).checked_add((index * size_of::<Header>()) as u64)?;
+            let at = FILE_HEADER + (index * size_of::<Header>()) as u64;
+            let kind = section.sh_type.get(LE);
             if !address.is_null() {
                 changes.push((at + offset_of!(Header, sh_addr) as u64, address.0));
             } else if section.sh_flags.get(LE).0 & elf::SHF_ALLOC.0 != 0 {
                 let flags = section.sh_flags.get(LE).0 & !(elf::SHF_ALLOC.0 | elf::SHF_EXECINSTR.0);
                 changes.push((at + offset_of!(Header, sh_flags) as u64, flags));
             }
+            if kind == elf::SHT_NULL || kind == elf::SHT_NOBITS {
+                continue;
+            }
+            if is_read(sections, section, |section| name_of(header, sections, source, section)) {
+                let (from, size) = (section.sh_offset.get(LE), section.sh_size.get(LE));
+                parts.push([from, size, end]);
+                changes.push((at + offset_of!(Header, sh_offset) as u64, end));
+                symbols = symbols.or((kind == elf::SHT_SYMTAB).then_some([from, size, end]));
+                end = end.checked_add(size)?.checked_next_multiple_of(ALIGNMENT)?;
+            } else {
+                let word = u64::from(section.sh_name.get(LE)) | u64::from(elf::SHT_NOBITS.0) << 32;
+                changes.push((at, word));
+            }
         }
-        let table = sections.iter().find(|section| section.sh_type.get(LE) == elf::SHT_SYMTAB);
-        if let Some(table) = table {
-            allocated_symbols(graph, table.sh_offset.get(LE), symbol_address, &mut changes);
+        if let Some(table) = symbols {
+            allocated_symbols(graph, table, symbol_address, &mut changes);
         }
-        let in_object =
-            |&(at, _): &(u64, u64)| at.checked_add(8).is_some_and(|end| end <= source.len() as u64);
-        changes.iter().all(in_object).then_some(Self { source, changes, place })
+        let within = |at: u64, size: u64, end: u64| at.checked_add(size).is_some_and(|last| last <= end);
+        let sound = parts.iter().all(|&[from, size, _]| within(from, size, source.len() as u64))
+            && changes.iter().all(|&(at, _)| within(at, 8, end));
+        sound.then_some(Self { source, parts, changes, place })
     }
 
     /// The object with its changes made.
     pub(super) fn bytes(&self) -> Vec<u8> {
-        let mut bytes = self.source.to_vec();
+        let size = self.parts.iter().map(|[_, size, to]| to + size).max().unwrap_or(0);
+        let mut bytes = vec![0; size as usize];
+        for [from, size, to] in self.parts.iter().map(|part| part.map(|word| word as usize)) {
+            bytes[to..to + size].copy_from_slice(&self.source[from..from + size]);
+        }
         for (at, word) in &self.changes {
             let place = usize::try_from(*at).ok().and_then(|at| bytes.get_mut(at..)?.first_chunk_mut());
             if let Some(place) = place {
@@ -82,6 +108,37 @@ impl<'data> DebugObject<'data> {
         }
         bytes
     }
+}
+
+const FILE_HEADER: u64 = size_of::<FileHeader64<LE>>() as u64;
+const ALIGNMENT: u64 = 16;
+
+/// Whether debuggers read a section's bytes in the object: those of tables, of debug sections, of call frame records, and
+/// relocations for these.
+fn is_read<'o>(sections: &[Header], section: &Header, name: impl Fn(&Header) -> &'o [u8]) -> bool {
+    let is_debug = |section: &Header| {
+        let name = name(section);
+        let alloc = section.sh_flags.get(LE).0 & elf::SHF_ALLOC.0 != 0;
+        name == b".eh_frame" || !alloc && (name.starts_with(b".debug_") || name.starts_with(b".zdebug_"))
+    };
+    match section.sh_type.get(LE) {
+        elf::SHT_SYMTAB | elf::SHT_STRTAB | elf::SHT_SYMTAB_SHNDX | elf::SHT_GROUP => true,
+        elf::SHT_RELA | elf::SHT_REL | elf::SHT_CREL => {
+            sections.get(section.sh_info.get(LE) as usize).is_some_and(is_debug)
+        }
+        _ => is_debug(section),
+    }
+}
+
+fn name_of<'o>(
+    header: &FileHeader64<LE>,
+    sections: &[Header],
+    source: &'o [u8],
+    section: &Header,
+) -> &'o [u8] {
+    let names = || sections.get(header.shstrndx(LE, source).ok()? as usize)?.data(LE, source).ok();
+    let tail = names().and_then(|names| names.get(section.sh_name.get(LE) as usize..)).unwrap_or(&[]);
+    memchr::memchr(0, tail).map_or(tail, |end| &tail[..end])
 }
 
 /// Where each section of the object is in the image; null if it is not.
@@ -106,7 +163,7 @@ fn addresses(
 /// word of its entry.
 fn allocated_symbols(
     graph: &LinkGraph<'_>,
-    table: u64,
+    [table, size, moved]: [u64; 3],
     symbol_address: impl Fn(SymbolId) -> Option<ExecutorAddr>,
     changes: &mut Vec<(u64, u64)>,
 ) {
@@ -116,11 +173,16 @@ fn allocated_symbols(
     let is_common =
         |symbol: &crate::graph::Symbol| symbol.kind == SymbolKind::Common && symbol.global != NO_GLOBAL;
     for (id, _) in graph.symbols().filter(|(_, symbol)| is_common(symbol)) {
-        let at = table.saturating_add(u64::from(id.0) * ENTRY);
+        let offset = u64::from(id.0) * ENTRY;
+        if offset + ENTRY > size {
+            continue;
+        }
+        let at = table.saturating_add(offset);
         let word = usize::try_from(at).ok().and_then(|at| graph.source.get(at..)?.first_chunk());
         let (Some(address), Some(word)) = (symbol_address(id), word) else { continue };
         let absolute = u64::from(elf::SHN_ABS.0) << SECTION_SHIFT;
         let first = u64::from_le_bytes(*word) & !(0xffff << SECTION_SHIFT) | absolute;
+        let at = moved.saturating_add(offset);
         changes.extend([(at, first), (at.saturating_add(VALUE), address.0)]);
     }
 }

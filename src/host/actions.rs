@@ -35,8 +35,8 @@ impl ImageActions for HostActions {
     }
 
     fn register_debug_info(&self, image: &LinkView<'_, '_>, graph: usize) -> Option<ActionPair> {
-        let DebugObject { source, changes, place } = DebugObject::of(image, graph)?;
-        Some(debugger::object_actions(place, image.graphs()[graph].name(), source, &changes))
+        let DebugObject { source, parts, changes, place } = DebugObject::of(image, graph)?;
+        Some(debugger::object_actions(place, image.graphs()[graph].name(), source, &parts, &changes))
     }
 
     fn register_code(&self, image: &LinkView<'_, '_>) -> Option<ActionPair> {

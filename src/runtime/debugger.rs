@@ -39,6 +39,9 @@ pub struct Descriptor {
     first: *mut Entry,
 }
 
+/// How far apart parts of an object may be.
+const MOST_BETWEEN: usize = 64;
+
 const NO_ACTION: u32 = 0;
 const REGISTERED: u32 = 1;
 const WITHDRAWN: u32 = 2;
@@ -63,7 +66,7 @@ struct Registered {
     entry: Entry,
     name: Arc<str>,
     /// Never touched again, since debuggers read it.
-    object: Arc<[u8]>,
+    object: Arc<Vec<u8>>,
 }
 
 /// By the address that the object was registered under.
@@ -77,17 +80,27 @@ static OBJECTS: Mutex<Objects> = Mutex::new(Objects(None));
 
 /// Shows debuggers a copy of the object `source` with some of its words changed, and withdraws it at deallocation.
 ///
+/// `parts` are what is copied of it, each as the offset there, the size, and the offset in the copy, which is as long as
+/// they make it.
+///
 /// `place` is an address that no other object has that is registered at the same time. `name` and `source` have to be there
-/// until the first of the actions has run. `changes` are words with their offsets. The actions return
-/// [`status::BAD_ARGUMENTS`] for a change outside of the object, [`status::BAD_DEBUG_OBJECT`] when the place is taken, or
+/// until the first of the actions has run. `changes` are words with their offsets in the copy. The actions
+/// return [`status::BAD_ARGUMENTS`] for a part outside of the object or a change outside of the copy, [`status::BAD_DEBUG_OBJECT`] when the place is taken, or
 /// nothing is registered there.
 #[must_use]
-pub fn object_actions(place: ExecutorAddr, name: &str, source: &[u8], changes: &[(u64, u64)]) -> ActionPair {
+pub fn object_actions(
+    place: ExecutorAddr,
+    name: &str,
+    source: &[u8],
+    parts: &[[u64; 3]],
+    changes: &[(u64, u64)],
+) -> ActionPair {
     let bytes = |bytes: &[u8]| [bytes.as_ptr().expose_provenance() as u64, bytes.len() as u64];
     let fixed = [place.0].into_iter().chain(bytes(name.as_bytes())).chain(bytes(source));
+    let parts = std::iter::once(parts.len() as u64).chain(parts.iter().copied().flatten());
     let changes = changes.iter().flat_map(|&(at, word)| [at, word]);
     ActionPair {
-        finalize: Some(action(register_object, fixed.chain(changes))),
+        finalize: Some(action(register_object, fixed.chain(parts).chain(changes))),
         deallocate: Some(action(withdraw_object, [place.0])),
     }
 }
@@ -96,7 +109,7 @@ unsafe extern "C" fn register_object(bytes: *const u8, size: usize) -> ActionSta
     // SAFETY: called with the bytes of an action of `object_actions`.
     let Some(mut words) = (unsafe { words(bytes, size) }) else { return status::BAD_ARGUMENTS };
     let mut next = || words.next().unwrap_or_default();
-    let [place, name, name_size, source, source_size] = std::array::from_fn(|_| next());
+    let [place, name, name_size, source, source_size, count] = std::array::from_fn(|_| next());
     let bytes = |start: u64, size: u64| {
         let start = std::ptr::with_exposed_provenance::<u8>(start as usize);
         // SAFETY: name and object are there until this action has run.
@@ -106,15 +119,24 @@ unsafe extern "C" fn register_object(bytes: *const u8, size: usize) -> ActionSta
         return status::BAD_ARGUMENTS;
     };
     let name: Arc<str> = String::from_utf8_lossy(name).into();
-    let mut object: Arc<[u8]> = source.into();
-    let Some(content) = Arc::get_mut(&mut object) else { return status::BAD_ARGUMENTS };
+    let mut object = Vec::new();
+    for _ in 0..count {
+        let [from, size, to] = std::array::from_fn(|_| words.next().unwrap_or(u64::MAX) as usize);
+        let part = source.get(from..).and_then(|rest| rest.get(..size));
+        // Parts are in order, with less than what aligns them between.
+        let Some(part) = part.filter(|_| (object.len()..object.len() + MOST_BETWEEN).contains(&to)) else {
+            return status::BAD_ARGUMENTS;
+        };
+        object.resize(to, 0);
+        object.extend_from_slice(part);
+    }
     while let (Some(at), Some(word)) = (words.next(), words.next()) {
-        match content.get_mut(at as usize..).and_then(|rest| rest.first_chunk_mut()) {
+        match object.get_mut(at as usize..).and_then(|rest| rest.first_chunk_mut()) {
             Some(place) => *place = word.to_le_bytes(),
             None => return status::BAD_ARGUMENTS,
         }
     }
-    register(place, name, object)
+    register(place, name, object.into())
 }
 
 unsafe extern "C" fn withdraw_object(bytes: *const u8, size: usize) -> ActionStatus {
@@ -125,7 +147,7 @@ unsafe extern "C" fn withdraw_object(bytes: *const u8, size: usize) -> ActionSta
     }
 }
 
-fn register(place: u64, name: Arc<str>, object: Arc<[u8]>) -> ActionStatus {
+fn register(place: u64, name: Arc<str>, object: Arc<Vec<u8>>) -> ActionStatus {
     let mut objects = OBJECTS.lock().unwrap_or_else(PoisonError::into_inner);
     let objects = objects.0.get_or_insert_default();
     if objects.contains_key(&place) {
@@ -179,7 +201,7 @@ fn withdraw(place: u64) -> ActionStatus {
 
 /// The first object that is `wanted`, with its name, of those that debuggers see.
 #[must_use]
-pub fn find_object(wanted: impl Fn(&[u8]) -> bool) -> Option<(Arc<str>, Arc<[u8]>)> {
+pub fn find_object(wanted: impl Fn(&[u8]) -> bool) -> Option<(Arc<str>, Arc<Vec<u8>>)> {
     let objects = OBJECTS.lock().unwrap_or_else(PoisonError::into_inner);
     let mut objects = objects.0.iter().flat_map(HashMap::values);
     objects.find_map(|registered| {
@@ -235,19 +257,20 @@ mod tests {
         const PLACE: u64 = 0x7100_0000_0000_0000;
         let source: Vec<u8> = (0..20).map(|byte| 200 + byte).collect();
         let pair = |place, changes: &[(u64, u64)]| {
-            object_actions(ExecutorAddr(PLACE + place), "test.o", &source, changes)
+            object_actions(ExecutorAddr(PLACE + place), "test.o", &source, &[[0, 4, 0], [6, 14, 8]], changes)
         };
         let [first, second] = [pair(1, &[(2, 0x0807_0605_0403_0201)]), pair(2, &[])];
         let finalize = |pair: &ActionPair| run(pair.finalize.as_ref().unwrap());
         let deallocate = |pair: &ActionPair| run(pair.deallocate.as_ref().unwrap());
         assert_eq!([&first, &second].map(finalize), [status::OK; 2]);
         assert_eq!(finalize(&first), status::BAD_DEBUG_OBJECT);
-        assert_eq!(finalize(&pair(3, &[(13, 0)])), status::BAD_ARGUMENTS);
+        assert_eq!(finalize(&pair(3, &[(15, 0)])), status::BAD_ARGUMENTS);
         assert_eq!(finalize(&pair(3, &[(u64::MAX, 0)])), status::BAD_ARGUMENTS);
-        let changed = [&source[..2], &[1, 2, 3, 4, 5, 6, 7, 8], &source[10..]].concat();
-        assert_eq!(listed(200), [source.clone(), changed]);
+        let copy = [&source[..4], &[0; 4], &source[6..]].concat();
+        let changed = [&copy[..2], &[1, 2, 3, 4, 5, 6, 7, 8], &copy[10..]].concat();
+        assert_eq!(listed(200), [copy.clone(), changed]);
         assert_eq!(deallocate(&first), status::OK);
-        assert_eq!(listed(200), std::slice::from_ref(&source));
+        assert_eq!(listed(200), std::slice::from_ref(&copy));
         assert_eq!(deallocate(&first), status::BAD_DEBUG_OBJECT);
         assert_eq!(deallocate(&second), status::OK);
         assert_eq!(listed(200), [b""; 0]);
@@ -257,7 +280,7 @@ mod tests {
     fn many_objects_are_entered_and_withdrawn_in_any_order() {
         const PLACE: u64 = 0x7200_0000_0000_0000;
         let start = std::time::Instant::now();
-        let (name, object): (Arc<str>, Arc<[u8]>) = ("many.o".into(), [201].into());
+        let (name, object): (Arc<str>, Arc<Vec<u8>>) = ("many.o".into(), vec![201].into());
         let places = || (0..100_000u64).map(|number| PLACE + number);
         assert!(places().all(|place| register(place, name.clone(), object.clone()) == status::OK));
         let (even, odd): (Vec<u64>, Vec<u64>) = places().partition(|place| place % 2 == 0);
