@@ -2,7 +2,7 @@
 //!
 //! Linked code calls functions of the host without saying whose it is. Its return address tells: it lies in an image, and
 //! that one's `__dso_handle` leads to the owner. A call that a compiler has made a jump may seem to come from elsewhere; it
-//! is the only owner's, where there is but one.
+//! is the only owner's, where there is but one, and nobody's otherwise.
 //!
 //! No lock is held while an owner does something.
 

@@ -112,7 +112,7 @@ fn bytes_are_dispatched_by_tag() {
             int sum = 0; for (size_t i = 0; i < result.size; i++) sum += result.data[i];
             jit_dispatch_free(&result);
             return status ? status : sum * 10 + (result.data == 0); }
-        int without_result(int tag) { return jit_dispatch(tag, 0, 0, 0); }";
+        int without_result(int tag) { volatile int status = jit_dispatch(tag, 0, 0, 0); return status; }";
     let jit = jit(&[("dispatches", text)]);
     let session = jit.session();
     assert!(!session.set_dispatch_handler(1, |bytes| Ok(bytes.iter().map(|byte| byte - b'a').collect())));
