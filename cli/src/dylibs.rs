@@ -6,8 +6,8 @@
 #![allow(unsafe_code)]
 
 use crate::args::{CommandLine, CreatedSection, MAIN, PROCESS, Speculation};
+use crate::check::CheckedImages;
 use crate::definitions;
-use crate::image::CheckedImages;
 use crate::inspect::{self, Inspector};
 use crate::report::{self, OrReport, Outcome};
 use crate::self_relocations::SelfRelocations;

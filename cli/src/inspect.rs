@@ -2,7 +2,7 @@
 
 use crate::args::{GraphFormat, Options};
 use crate::check;
-use crate::image::CheckedImages;
+use crate::check::CheckedImages;
 use crate::report;
 use crate::show;
 use jitlink::base::{Error, Result};

@@ -14,7 +14,6 @@ mod crash;
 mod definitions;
 mod dylibs;
 mod heap;
-mod image;
 mod inspect;
 mod loading;
 mod manager;

@@ -18,6 +18,7 @@
 
 mod decode;
 mod eval;
+mod images;
 mod parser;
 #[cfg(test)]
 mod reference;
@@ -29,6 +30,7 @@ mod testing;
 pub(crate) use jitlink::graph::Architecture as Arch;
 use std::io::Write;
 
+pub(crate) use images::CheckedImages;
 pub(crate) use report::{CheckError, CheckSummary};
 
 /// The name that rule lines carry unless the user chose another.

@@ -1,6 +1,6 @@
 //! The linked images as check expressions see them: what is asked for may lie in several that are linked one by one.
 
-use crate::check::{Arch, Content, LinkedImage, SymbolInfo};
+use super::{Arch, Content, LinkedImage, SymbolInfo};
 use jitlink::base::{AddrRange, ExecutorAddr};
 use jitlink::graph::{LinkGraph, Scope, SymbolId, SymbolKind};
 use jitlink::link::LinkView;
