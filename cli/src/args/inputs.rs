@@ -24,6 +24,15 @@ impl Step {
         Self::Input { value, library: false, hidden: false, weak: false }
     }
 
+    /// Whether an option whose place matters takes a value; none for all others.
+    pub(super) fn takes_value(name: &str) -> Option<bool> {
+        match name {
+            "lazy" | "whole-archive" | "no-whole-archive" => Some(false),
+            "l" | "hidden-l" | "load_hidden" | "weak-l" | "weak_library" | "jd" => Some(true),
+            _ => None,
+        }
+    }
+
     /// A flag, if its place matters.
     pub(super) fn flag(name: &str) -> Option<Self> {
         match name {

@@ -106,7 +106,7 @@ fn read<'a>(command: &Command, word: &'a OsStr) -> Word<'a> {
         ("harness", None) => return Word::Rest("harness"),
         _ => {}
     }
-    match find(command, name) {
+    match Step::takes_value(name).or_else(|| find(command, name)) {
         Some(true) => Word::Valued(name, value),
         Some(false) => flag(name, value),
         None => prefixed(body).unwrap_or(Word::Unknown(body)),

@@ -8,6 +8,9 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 /// How many response files one command line may take, which ends files that name themselves.
 const LIMIT: usize = 1000;
 
+/// What means something else than itself, or divides words as not every shell does: a text without these is quickly taken apart.
+const SPECIAL: &[u8] = b"'\"\\#\x0b\x0c\r\0";
+
 /// The words with response files put in their place. Where there is no such file, `@FILE` stands for itself, and so it
 /// does among the program's arguments.
 ///
@@ -42,6 +45,10 @@ fn read(word: &OsString) -> Result<Option<Vec<OsString>>, String> {
         return Ok(None);
     };
     let Ok(text) = std::fs::read(std::ffi::OsStr::from_bytes(path)) else { return Ok(None) };
+    if !text.iter().any(|byte| SPECIAL.contains(byte)) {
+        let words = text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+        return Ok(Some(words.map(|word| OsString::from_vec(word.to_vec())).collect()));
+    }
     let mut words = Shlex::new(&text);
     let list = words.by_ref().map(OsString::from_vec).collect();
     if words.had_error {
