@@ -278,34 +278,33 @@ impl Object<'_> {
     /// # Safety
     /// As for [`redirect`].
     unsafe fn redirect(&self, moved: &dyn Fn(u64) -> Option<u64>) -> Result<(), region::Error> {
-        let mut unprotected = None;
-        let mut outcome = Ok(());
-        for slot in self.symbolic_slots() {
-            // SAFETY: it is aligned and lies in a segment of this object. Linked code may read it at the same time.
-            let pointer = unsafe { AtomicU64::from_ptr(at(slot)) };
-            let old = pointer.load(Ordering::Relaxed);
-            let Some(new) = moved(old) else { continue };
-            let relro = self.relro().filter(|pages| unprotected.is_none() && pages.contains(&slot));
-            if let Some(pages) = relro {
-                // SAFETY: the loader made these pages of the object read-only; writable ones can be read, too.
-                if let Err(error) = unsafe { protect(&pages, region::Protection::READ_WRITE) } {
-                    outcome = Err(error);
-                    break;
+        self.with_relro(|relro| {
+            for slot in self.symbolic_slots() {
+                // SAFETY: it is aligned and lies in a segment of this object. Linked code may read it at the same time.
+                let pointer = unsafe { AtomicU64::from_ptr(at(slot)) };
+                let old = pointer.load(Ordering::Relaxed);
+                let Some(new) = moved(old) else { continue };
+                relro.open_for(slot)?;
+                pointer.store(new, Ordering::Release);
+                if let Some(twin) = moved(slot).filter(|twin| twin.is_multiple_of(8)) {
+                    // SAFETY: what has moved is mapped at its new place, by the caller's promise.
+                    let twin = unsafe { AtomicU64::from_ptr(at(twin)) };
+                    let _ = twin.compare_exchange(old, new, Ordering::Release, Ordering::Relaxed);
                 }
-                unprotected = Some(pages);
             }
-            pointer.store(new, Ordering::Release);
-            if let Some(twin) = moved(slot).filter(|twin| twin.is_multiple_of(8)) {
-                // SAFETY: what has moved is mapped at its new place, by the caller's promise.
-                let twin = unsafe { AtomicU64::from_ptr(at(twin)) };
-                let _ = twin.compare_exchange(old, new, Ordering::Release, Ordering::Relaxed);
-            }
-        }
-        if let Some(pages) = unprotected {
-            // SAFETY: as the loader left them. All of this object's pointers have been rewritten.
-            outcome = outcome.and(unsafe { protect(&pages, region::Protection::READ) });
-        }
-        outcome
+            Ok(())
+        })
+    }
+
+    /// Does `write`, which opens the pages that the loader has made read-only where it has to. They are closed again
+    /// afterwards, whatever comes of it.
+    fn with_relro(
+        &self,
+        write: impl FnOnce(&mut Relro) -> Result<(), region::Error>,
+    ) -> Result<(), region::Error> {
+        let mut relro = Relro { pages: self.relro(), is_open: false };
+        let written = write(&mut relro);
+        written.and(relro.close())
     }
 
     /// Addresses of the pointers that symbolic relocations wrote.
@@ -472,6 +471,32 @@ impl Object<'_> {
     fn range(&self, header: &libc::Elf64_Phdr) -> Range<u64> {
         let start = self.base.wrapping_add(header.p_vaddr);
         start..start.saturating_add(header.p_memsz)
+    }
+}
+
+/// The pages of an object that the loader has made read-only.
+struct Relro {
+    pages: Option<Range<u64>>,
+    is_open: bool,
+}
+
+impl Relro {
+    /// Makes the pages writable if `slot` is in them.
+    fn open_for(&mut self, slot: u64) -> Result<(), region::Error> {
+        if let Some(pages) = self.pages.as_ref().filter(|pages| !self.is_open && pages.contains(&slot)) {
+            // SAFETY: the loader made these pages of the object read-only; writable ones can be read, too.
+            unsafe { protect(pages, region::Protection::READ_WRITE) }?;
+            self.is_open = true;
+        }
+        Ok(())
+    }
+
+    fn close(self) -> Result<(), region::Error> {
+        match self.pages.filter(|_| self.is_open) {
+            // SAFETY: as the loader left them, and what was to be written is.
+            Some(pages) => unsafe { protect(&pages, region::Protection::READ) },
+            None => Ok(()),
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 //! where it is aligned and lies in a writable segment.
 #![allow(unsafe_code)]
 
-use super::{Object, RELA_SIZE, at, for_each, protect};
+use super::{Object, RELA_SIZE, at, for_each};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -53,43 +53,28 @@ impl Object<'_> {
     /// As for [`rebind`].
     unsafe fn rebind(&self, find: &dyn Fn(Binding<'_>) -> Option<u64>) -> Result<(), region::Error> {
         let (symbols, names) = (self.symbols(), self.names());
-        let mut unprotected = None;
-        let mut outcome = Ok(());
-        for &[offset, info, addend] in self.relocations().iter().chain(self.plt_relocations()) {
-            let kind = info as u32;
-            if kind != JUMP_SLOT && !super::SYMBOLIC.contains(&kind) {
-                continue;
-            }
-            let slot = self.base.wrapping_add(offset);
-            if !slot.is_multiple_of(8) || !self.is_writable(&(slot..slot.saturating_add(8))) {
-                continue;
-            }
-            let addend = if kind == JUMP_SLOT { 0 } else { addend };
-            // SAFETY: it is aligned and lies in a segment of this object. Other threads may read it at the same time.
-            let pointer = unsafe { AtomicU64::from_ptr(at(slot)) };
-            let value = pointer.load(Ordering::Relaxed).wrapping_sub(addend);
-            let Some(name) =
-                symbols.get((info >> 32) as usize).and_then(|symbol| names.get(symbol[0] as u32))
-            else {
-                continue;
-            };
-            let Some(new) = find(Binding { name, value }).filter(|new| *new != value) else { continue };
-            let relro = self.relro().filter(|pages| unprotected.is_none() && pages.contains(&slot));
-            if let Some(pages) = relro {
-                // SAFETY: the loader made these pages of the object read-only; writable ones can be read, too.
-                if let Err(error) = unsafe { protect(&pages, region::Protection::READ_WRITE) } {
-                    outcome = Err(error);
-                    break;
+        self.with_relro(|relro| {
+            for &[offset, info, addend] in self.relocations().iter().chain(self.plt_relocations()) {
+                let kind = info as u32;
+                if kind != JUMP_SLOT && !super::SYMBOLIC.contains(&kind) {
+                    continue;
                 }
-                unprotected = Some(pages);
+                let slot = self.base.wrapping_add(offset);
+                if !slot.is_multiple_of(8) || !self.is_writable(&(slot..slot.saturating_add(8))) {
+                    continue;
+                }
+                let addend = if kind == JUMP_SLOT { 0 } else { addend };
+                // SAFETY: it is aligned and lies in a segment of this object. Other threads may read it at the same time.
+                let pointer = unsafe { AtomicU64::from_ptr(at(slot)) };
+                let value = pointer.load(Ordering::Relaxed).wrapping_sub(addend);
+                let symbol = symbols.get((info >> 32) as usize);
+                let Some(name) = symbol.and_then(|symbol| names.get(symbol[0] as u32)) else { continue };
+                let Some(new) = find(Binding { name, value }).filter(|new| *new != value) else { continue };
+                relro.open_for(slot)?;
+                pointer.store(new.wrapping_add(addend), Ordering::Release);
             }
-            pointer.store(new.wrapping_add(addend), Ordering::Release);
-        }
-        if let Some(pages) = unprotected {
-            // SAFETY: as the loader left them. All of this object's pointers have been rewritten.
-            outcome = outcome.and(unsafe { protect(&pages, region::Protection::READ) });
-        }
-        outcome
+            Ok(())
+        })
     }
 
     fn plt_relocations(&self) -> &[[u64; 3]] {
